@@ -1,0 +1,79 @@
+/* facts.c: what a node tells of itself and of the cluster: HELLO, RING, STATUS. */
+#include "core/node_impl.h"
+
+void on_hello(struct dynkv_node *node, const struct source *source, const struct dynkv_hello *body)
+{
+    struct dynkv_hello_reply reply = {
+        .protocol = DYNKV_PROTOCOL_VERSION,
+        .capabilities = DYNKV_CAPABILITY_NONE,
+        .cluster_id = node->cluster_id,
+        .node_id = node->id,
+        .node_name = node->self->info.name,
+        .software = dynkv_slice_text("dynkvd " DYNKV_SOFTWARE_VERSION),
+    };
+
+    if (body->protocol_min > DYNKV_PROTOCOL_VERSION ||
+        body->protocol_max < DYNKV_PROTOCOL_VERSION) {
+        node_answer_error(node, source, DYNKV_UNSUPPORTED,
+                          "the client speaks protocols %u to %u, this node speaks %u",
+                          body->protocol_min, body->protocol_max, DYNKV_PROTOCOL_VERSION);
+        return;
+    }
+    node_answer(node, source, DYNKV_MESSAGE_HELLO_REPLY, &reply);
+}
+
+void on_ring(struct dynkv_node *node, const struct source *source,
+             const struct dynkv_ring_request *body)
+{
+    struct dynkv_ring_reply reply = {
+        .cluster_id = node->cluster_id,
+        .ring_version = dynkv_ring_version(node->ring),
+        .partitions = node->partitions,
+    };
+
+    if (!node->cluster_id) {
+        node_answer_error(node, source, DYNKV_REFUSED, "node %.*s has not joined a cluster yet",
+                          (int)node->self->info.name.len, (const char *)node->self->info.name.data);
+        return;
+    }
+    if (body->known_version != reply.ring_version) {
+        reply.members = members_list(node, &node->arena);
+        reply.member_count = node->member_count;
+    }
+    reply.down = members_down_list(node, &node->arena, &reply.down_count);
+    node_answer(node, source, DYNKV_MESSAGE_RING_REPLY, &reply);
+}
+
+void dynkv_node_status(const struct dynkv_node *node, struct dynkv_arena *arena,
+                       struct dynkv_status_reply *out)
+{
+    const struct dynkv_counter counters[] = {
+#define FACTS_COUNTER(counter) \
+    {{(const uint8_t *)#counter, sizeof #counter - 1}, node->counters.counter},
+        CORE_COUNTERS(FACTS_COUNTER)
+#undef FACTS_COUNTER
+    };
+
+    *out = (struct dynkv_status_reply){
+        .node_id = node->id,
+        .node_name = node->self->info.name,
+        .cluster_id = node->cluster_id,
+        .storage = dynkv_slice(node->storage, node->storage_len),
+        .uptime_ms = node->mono_ms - node->started_ms,
+        .ring_version = dynkv_ring_version(node->ring),
+        .partitions = node->partitions,
+        .members = members_list(node, arena),
+        .member_count = node->member_count,
+        .counters = dynkv_arena_copy(arena, counters, sizeof counters),
+        .counter_count = sizeof counters / sizeof counters[0],
+    };
+    out->down = members_down_list(node, arena, &out->down_count);
+}
+
+void on_status(struct dynkv_node *node, const struct source *source)
+{
+    struct dynkv_status_reply reply;
+
+    dynkv_node_status(node, &node->arena, &reply);
+    node_answer(node, source, DYNKV_MESSAGE_STATUS_REPLY, &reply);
+}

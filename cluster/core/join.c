@@ -1,0 +1,96 @@
+/*
+ * join.c: how a new node becomes a member while the cluster holds no data yet.
+ *
+ * The joiner asks every URL it was given until one answers with the tables.  Once any member has stored
+ * something, such a join is refused: moving data needs a plan.
+ */
+#include "core/node_impl.h"
+
+void join_tick(struct dynkv_node *node)
+{
+    struct dynkv_join body = {.members = &node->self->info, .member_count = 1};
+
+    if (node->mono_ms < node->join_next_ms)
+        return;
+    node->join_next_ms = node->mono_ms + CORE_JOIN_INTERVAL_MS;
+    for (uint32_t i = 0; i < node->join_url_count; i++)
+        node_send_url(node, dynkv_slice_text(node->join_urls[i]), 0, DYNKV_MESSAGE_JOIN, &body);
+}
+
+static const char *join_refusal(struct dynkv_node *node, const struct dynkv_member *joiner)
+{
+    const struct member *same_name = members_find_name(node, joiner->name);
+    const struct member *same_id = members_find(node, joiner->id);
+
+    if (mutant_is(node, DYNKV_MUTANT_JOIN_ANYONE))
+        return NULL;
+    if (same_id)
+        return same_id->info.left ? "a node with this identity has left the cluster: give it an "
+                                    "empty data folder"
+                                  : NULL;
+    if (same_name)
+        return "a member with this name is there already: choose another --name, or start the old "
+               "one with its data folder";
+    if (members_hold_data(node))
+        return "the cluster holds data already: nodes join by --join only before the first write";
+    if (node->member_count >= DYNKV_MEMBERS_MAX)
+        return "the cluster has the most members there can be";
+    return NULL;
+}
+
+void on_join(struct dynkv_node *node, const struct dynkv_join *body)
+{
+    struct dynkv_join_reply reply = {0};
+    const struct dynkv_member *joiner = body->members;
+    const char *refusal;
+
+    if (!node->cluster_id || body->member_count != 1 || joiner->id == node->id ||
+        joiner->peer_url.len == 0)
+        return; /* not a member yet, or not a joiner: it will ask again */
+    refusal = join_refusal(node, joiner);
+    reply.cluster_id = node->cluster_id;
+    reply.partitions = node->partitions;
+    if (refusal) {
+        reply.error = DYNKV_REFUSED;
+        reply.text = dynkv_slice_text(refusal);
+    } else {
+        if (members_merge(node, joiner)) {
+            members_settle(node);
+            node_log(node, DYNKV_LOG_INFO, "member %.*s joined", (int)joiner->name.len,
+                     (const char *)joiner->name.data);
+            gossip_spread_member(node, members_find(node, joiner->id));
+        }
+        reply.members = members_list(node, &node->arena);
+        reply.member_count = node->member_count;
+        reply.keyspaces = keyspaces_list(node, true, &node->arena, &reply.keyspace_count);
+    }
+    node_send_url(node, joiner->peer_url, node->cluster_id, DYNKV_MESSAGE_JOIN_REPLY, &reply);
+}
+
+void on_join_reply(struct dynkv_node *node, const struct dynkv_join_reply *body)
+{
+    if (node->cluster_id)
+        return; /* another seed was faster */
+    if (body->error) {
+        node_log(node, DYNKV_LOG_ERROR, "the cluster refuses this node: %.*s", (int)body->text.len,
+                 (const char *)body->text.data);
+        node->join_next_ms = node->mono_ms + CORE_JOIN_REFUSED_MS;
+        return;
+    }
+    if (!body->cluster_id || body->partitions == 0 || body->partitions > DYNKV_PARTITIONS_MAX ||
+        (body->partitions & (body->partitions - 1)) != 0) {
+        node->counters.malformed_messages++;
+        return;
+    }
+    node->cluster_id = body->cluster_id;
+    node->partitions = body->partitions;
+    for (uint32_t i = 0; i < body->member_count; i++)
+        members_merge(node, &body->members[i]);
+    for (uint32_t i = 0; i < body->keyspace_count; i++)
+        keyspaces_merge(node, &body->keyspaces[i]);
+    node->state_stale = true;
+    members_settle(node);
+    rumor_forget_all(node); /* the others know each other */
+    node_log(node, DYNKV_LOG_INFO, "joined a cluster of %u members", node->member_count);
+    gossip_announce(node);
+}

@@ -1,0 +1,180 @@
+/*
+ * lease.c: the counters and timestamps this node may hand out.
+ *
+ * A counter of an actor must never be given out twice, nor a timestamp go back, not even by a node that
+ * crashed and came back with its wall clock set back.  So both are handed out below bounds that are
+ * durable first; a restart goes on at the bounds, skipping what was left.  (A store that may have lost
+ * acknowledged writes gets a new actor instead; the driver decides that.)
+ *
+ * Until the first lease of a start is durable, requests wait in a list, in order; so they do when the clock
+ * was moved past the lease, by somebody whose clock is ahead or by a jump, until a longer one is durable.
+ *
+ * META_LEASE: u64 actor, varint counter bound, u64 clock bound.
+ */
+#include <stdlib.h>
+
+#include "core/node_impl.h"
+
+struct deferred {
+    struct deferred *next;
+    uint64_t client;
+    uint8_t *bytes;
+    size_t len;
+};
+
+void lease_restore(struct dynkv_node *node, struct dynkv_slice lease)
+{
+    struct dynkv_cursor cursor = dynkv_cursor(lease);
+    uint64_t actor = dynkv_get_u64(&cursor);
+    uint64_t counter = dynkv_get_varint(&cursor);
+    uint64_t clock = dynkv_get_u64(&cursor);
+
+    node->counter_next = 1;
+    if (cursor.failed)
+        return;
+    if (actor == node->actor && !mutant_is(node, DYNKV_MUTANT_REUSE_COUNTERS))
+        node->counter_next = counter;
+    if (!mutant_is(node, DYNKV_MUTANT_FORGET_CLOCK))
+        node->clock.last = clock;
+}
+
+/*
+ * A lease begins at the wall clock, or a little past a clock that is ahead of it.  A restart goes on at the
+ * bound, so a bound that were taken from the clock each time would move it on by a whole lease with every
+ * restart: after a few quick ones all others would refuse this node for its drift.
+ */
+static uint64_t lease_clock_bound(const struct dynkv_node *node, uint64_t wall_ms,
+                                  uint64_t ahead_ms)
+{
+    uint64_t by_wall = node->now_ms + wall_ms;
+    uint64_t by_clock = dynkv_timestamp_ms(node->clock.last) +
+                        (mutant_is(node, DYNKV_MUTANT_LEASE_FROM_CLOCK) ? wall_ms : ahead_ms);
+
+    return (by_wall > by_clock ? by_wall : by_clock) << 16;
+}
+
+static void lease_extend(struct dynkv_node *node)
+{
+    struct dynkv_effect_store *store = dynkv_effects_add_store(node->effects);
+
+    node->counter_bound_asked = node->counter_next + CORE_LEASE_COUNTERS;
+    node->clock_bound_asked = lease_clock_bound(node, CORE_LEASE_CLOCK_MS, CORE_LEASE_AHEAD_MS);
+    dynkv_buf_reset(&node->scratch);
+    dynkv_put_u64(&node->scratch, node->actor);
+    dynkv_put_varint(&node->scratch, node->counter_bound_asked);
+    dynkv_put_u64(&node->scratch, node->clock_bound_asked);
+    store->kind = DYNKV_STORE_META;
+    store->token = 0; /* 0 is the lease's own: operations start at 1 */
+    store->key = dynkv_slice_text(DYNKV_META_LEASE);
+    store->record = dynkv_slice_copy(dynkv_buf_slice(&node->scratch), &node->effects->arena);
+}
+
+static bool lease_is_asked(const struct dynkv_node *node)
+{
+    return node->counter_bound_asked != node->counter_bound ||
+           node->clock_bound_asked != node->clock_bound;
+}
+
+void lease_tick(struct dynkv_node *node)
+{
+    if (node->storage_failed || lease_is_asked(node))
+        return;
+    if (!node->lease_ready || node->counter_next + CORE_LEASE_COUNTERS / 2 > node->counter_bound ||
+        lease_clock_bound(node, CORE_LEASE_CLOCK_MS / 2, CORE_LEASE_AHEAD_MS / 2) >
+            node->clock_bound)
+        lease_extend(node);
+}
+
+struct dynkv_dot lease_next_dot(struct dynkv_node *node)
+{
+    /* Also when the wall clock has jumped past the lease: the next tick asks for one that covers it. */
+    if (!node->lease_ready || node->counter_next >= node->counter_bound ||
+        lease_clock_bound(node, 0, 1) > node->clock_bound)
+        return (struct dynkv_dot){node->actor, 0};
+    return (struct dynkv_dot){node->actor, node->counter_next++};
+}
+
+void lease_observe(struct dynkv_node *node, uint64_t counter)
+{
+    if (counter >= node->counter_next)
+        node->counter_next = counter + 1;
+}
+
+bool lease_defer(struct dynkv_node *node, const struct dynkv_event *event)
+{
+    struct deferred *deferred;
+
+    if (node->lease_ready || node->storage_failed || node->deferred_count >= CORE_DEFERRED_MAX)
+        return false;
+    deferred = dynkv_calloc(1, sizeof *deferred);
+    deferred->client = event->as.request.client;
+    deferred->len = event->as.request.bytes.len;
+    deferred->bytes = dynkv_alloc(deferred->len);
+    if (deferred->len)
+        memcpy(deferred->bytes, event->as.request.bytes.data, deferred->len);
+    *node->deferred_tail = deferred;
+    node->deferred_tail = &deferred->next;
+    node->deferred_count++;
+    return true;
+}
+
+bool lease_defer_ahead(struct dynkv_node *node, const struct dynkv_event *event)
+{
+    if (lease_clock_bound(node, 0, 1) <= node->clock_bound || node->storage_failed)
+        return false;
+    node->lease_ready = false;
+    if (!lease_is_asked(node))
+        lease_extend(node);
+    return lease_defer(node, event);
+}
+
+static struct deferred *lease_take_deferred(struct dynkv_node *node)
+{
+    struct deferred *first = node->deferred;
+
+    if (first) {
+        node->deferred = first->next;
+        node->deferred_count--;
+        if (!node->deferred)
+            node->deferred_tail = &node->deferred;
+    }
+    return first;
+}
+
+static void lease_free_deferred(struct deferred *deferred)
+{
+    free(deferred->bytes);
+    free(deferred);
+}
+
+void lease_on_stored(struct dynkv_node *node, enum dynkv_error error)
+{
+    uint32_t count = node->deferred_count; /* some may have to wait again, at the end of the list */
+
+    if (!error) {
+        node->counter_bound = node->counter_bound_asked;
+        node->clock_bound = node->clock_bound_asked;
+        node->lease_ready = true;
+    }
+    /* With a lease they can be served, with a failed store they can be refused. */
+    for (; count; count--) {
+        struct deferred *deferred = lease_take_deferred(node);
+        struct dynkv_event event = {
+            .type = DYNKV_EVENT_REQUEST,
+            .now_ms = node->now_ms,
+            .mono_ms = node->mono_ms,
+            .as.request = {deferred->client, {deferred->bytes, deferred->len}},
+        };
+
+        node_on_request(node, &event);
+        lease_free_deferred(deferred);
+    }
+}
+
+void lease_fini(struct dynkv_node *node)
+{
+    struct deferred *deferred;
+
+    while ((deferred = lease_take_deferred(node)))
+        lease_free_deferred(deferred);
+}

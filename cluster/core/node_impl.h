@@ -1,0 +1,643 @@
+/*
+ * node_impl.h: the inside of a node, shared by the files of cluster/core and by nobody else.
+ *
+ * The node has five parts:
+ *
+ *   tables     members (members.c), keyspaces (keyspaces.c), the ring made from them (place.c);
+ *              saved by state.c, spread by gossip.c and rumor.c, entered by join.c
+ *   detection  probes of the others (probe.c), and what follows from their failures (down.c)
+ *   lease      the counters and timestamps it may hand out (lease.c)
+ *   slots      one per key that is being written: load, then change after change, each stored (slot.c)
+ *   trees      one for each partition and keyspace, live (tree.c), and their comparison with those of
+ *              other replicas (sync.c, sync_leaf.c, sync_move.c, sync_answer.c)
+ *   hints      objects kept for absent members: what there is (hints.c), and its way home (handoff.c)
+ *   operations one per request that cannot be answered at once (op.c), each kind in its own file:
+ *              op_get.c op_put.c op_replicate.c op_scan.c op_verify.c, handoff.c, and the META saves of
+ *              state.c
+ *
+ * An operation waits for loads, ranges, stores and the answers of peers.  Each of these carries a token
+ * that is (operation id << 20 | index): the index names the item (loads, stores), or the sub-request
+ * (peers).  An answer whose operation has ended finds nothing and is dropped; nothing points into an
+ * operation from outside.
+ */
+#ifndef DYNKV_CORE_NODE_IMPL_H
+#define DYNKV_CORE_NODE_IMPL_H
+
+#include "base/hash.h"
+#include "base/map.h"
+#include "base/random.h"
+#include "core/effects.h"
+#include "core/node.h"
+#include "model/clock.h"
+#include "model/keyspace.h"
+#include "model/object.h"
+#include "model/read_quorum.h"
+#include "model/ring.h"
+
+/* ---- limits and times of the core ---- */
+
+#define CORE_INDEX_BITS         20u     /* of a token; items and sub-requests are fewer than 2^20 */
+#define CORE_OPS_MAX            100000u /* operations in flight; beyond: OVERLOADED */
+#define CORE_REPAIRS_MAX        64u   /* repair operations in flight; beyond: dropped and counted */
+#define CORE_REPAIR_ITEMS_MAX   256u  /* keys that one scan page hands to repair */
+#define CORE_ACCUSERS_MAX       8u    /* kept per member; two are enough to declare it down */
+#define CORE_DEFERRED_MAX       1024u /* requests that wait for the first lease */
+#define CORE_REMEMBERED_MAX     65536u      /* applied writes kept to recognise repetitions */
+#define CORE_REMEMBERED_BYTES   (16u << 20) /* and what their contexts may take */
+#define CORE_SCAN_LIMIT_DEFAULT 1000u       /* entries of a page when the asker gives no limit */
+#define CORE_SCAN_BYTES_MAX     (2u << 20)  /* of a page, and of one verify answer */
+#define CORE_JOIN_INTERVAL_MS   300u        /* a joiner asks again after this */
+#define CORE_JOIN_REFUSED_MS    5000u       /* and after a refusal, after this */
+#define CORE_HEDGE_MS           100u /* a peer that is silent for so long is joined by the next one */
+#define CORE_SYNC_INTERVAL_MS   3000u /* between rounds of anti-entropy, where none is configured */
+#define CORE_SYNC_JITTER_MS     1000u /* and up to so much longer */
+#define CORE_SYNC_AGAIN_MS      100u  /* after a round that came to a limit */
+#define CORE_SYNC_PATIENCE_MS   3000u /* an exchange ends when a step takes longer */
+#define CORE_SYNC_SERVE_MS      10000u /* a peer that asks and falls silent keeps others off so long */
+#define CORE_SYNC_TRIES         8u     /* members looked at in one tick for one to compare with */
+#define CORE_SYNC_ROOTS_MAX     16384u /* roots in one message, and partitions that differ, kept */
+#define CORE_SYNC_OBJECTS_MAX   5000u  /* objects and bytes moved in one exchange */
+#define CORE_SYNC_BYTES_MAX     (16u << 20)
+#define CORE_SYNC_BATCH_ITEMS   256u /* objects and bytes in one message of it */
+#define CORE_SYNC_BATCH_BYTES   (1u << 20)
+#define CORE_SYNC_PAGE_RECORDS  5000u /* records read at a time to look for keys of leaves */
+#define CORE_SYNC_PAGE_BYTES    (2u << 20)
+#define CORE_LINGER_MAX         10000u      /* answered writes that wait for their last roles */
+#define CORE_LINGER_BYTES       (64u << 20) /* and what they may hold */
+#define CORE_HINTS_MAX          1000000u /* hints a node keeps; each takes 40 bytes of memory, too */
+#define CORE_HINTS_BYTES_MAX    (1ull << 30) /* and their bytes in the store */
+#define CORE_HANDOFF_ITEMS      256u         /* of one batch: one is in flight per target at most */
+#define CORE_HANDOFF_BYTES      (512u << 10) /* of one batch; one bigger hint goes alone */
+#define CORE_HANDOFF_BACKOFF_MS 100u         /* after a batch that was not taken; doubles ... */
+#define CORE_HANDOFF_PAUSE_MS   5000u /* ... up to this, also the pause when nothing could be done */
+#define CORE_LEASE_COUNTERS     (1u << 20) /* counters a lease covers */
+#define CORE_LEASE_CLOCK_MS     10000u /* time a lease covers; far below DYNKV_CLOCK_DRIFT_MAX_MS */
+#define CORE_LEASE_AHEAD_MS     500u /* and of a clock that is ahead of the wall clock: some pings */
+
+/* Failure detection, and the spreading of the tables. */
+#define CORE_PING_INTERVAL_MS   200u /* one member is pinged every so often */
+#define CORE_PING_TIMEOUT_MS    200u /* then others are asked to ping it */
+#define CORE_PING_INDIRECT_MS   500u /* then it is accused */
+#define CORE_PING_NACK_MS       200u /* a helper without an answer says so after this */
+#define CORE_PING_HELPERS       3u   /* how many others are asked */
+#define CORE_PROBES_MAX         16u  /* own probes in flight; beyond, the next one waits */
+#define CORE_RELAYS_MAX         128u /* pings on behalf of others; beyond: not helped, counted */
+#define CORE_HEALTH_MAX         7u   /* at worst our times are stretched 8 times, as in Lifeguard */
+#define CORE_ASLEEP_MS          150u /* ticks further apart than this: it was us who slept */
+#define CORE_SUSPICION_LEAST    3u   /* in intervals, times log10 of the members: suspicion.h */
+#define CORE_SUSPICION_GREATEST 6u   /* times the least */
+#define CORE_CONFIRMATIONS      3u   /* reports after the first that bring it to the least */
+#define CORE_BROADCAST_MEMBERS  8u   /* up to so many, changes are told to all at once */
+#define CORE_RUMOR_MULTIPLIER   4u   /* a record goes out so many times log10 of the members */
+#define CORE_RUMOR_RECORDS      32u  /* on one ping; at most DYNKV_NEWS_MAX */
+#define CORE_RUMOR_BYTES        1200u  /* and so many bytes of them */
+#define CORE_GOSSIP_INTERVAL_MS 100u   /* few members: least time between full tables to one */
+#define CORE_TABLES_INTERVAL_MS 5000u  /* more: least time between full tables to anybody, ... */
+#define CORE_TABLES_QUIET_MS    2000u  /* ... after rumours had this long to settle it, ... */
+#define CORE_TABLES_FORCE_MS    30000u /* ... or did not come to rest for this long */
+#define CORE_TABLES_PEERS       3u     /* more: a starting node asks so many for their tables */
+
+/* ---- counters ---- */
+
+#define CORE_COUNTERS(X)    \
+    X(gets)                 \
+    X(puts)                 \
+    X(deletes)              \
+    X(scans)                \
+    X(scan_entries)         \
+    X(replicated_items)     \
+    X(forwarded_items)      \
+    X(writes_unavailable)   \
+    X(reads_unavailable)    \
+    X(read_repairs)         \
+    X(repairs_dropped)      \
+    X(verify_segments)      \
+    X(verify_mismatches)    \
+    X(verify_by_tree)       \
+    X(siblings_refused)     \
+    X(hints_stored)         \
+    X(hints_delivered)      \
+    X(hints_refused)        \
+    X(hints_skipped)        \
+    X(hints_pending)        \
+    X(writes_unfollowed)    \
+    X(writes_recognised)    \
+    X(malformed_messages)   \
+    X(malformed_frames)     \
+    X(foreign_frames)       \
+    X(clock_drift_refused)  \
+    X(overloaded)           \
+    X(storage_errors)       \
+    X(pings_sent)           \
+    X(probes_failed)        \
+    X(nacks_sent)           \
+    X(relays_refused)       \
+    X(accusations)          \
+    X(refutations)          \
+    X(declared_down)        \
+    X(local_health)         \
+    X(quarantined)          \
+    X(gossip_sent)          \
+    X(gossip_received)      \
+    X(operations_in_flight) \
+    X(slots_in_use)         \
+    X(trees_rebuilding)     \
+    X(sync_rounds)          \
+    X(sync_roots_compared)  \
+    X(sync_hashes_compared) \
+    X(sync_keys_exchanged)  \
+    X(sync_objects_sent)    \
+    X(sync_objects_received)
+
+struct counters {
+#define CORE_COUNTER(name) uint64_t name;
+    CORE_COUNTERS(CORE_COUNTER)
+#undef CORE_COUNTER
+};
+
+/* ---- members ---- */
+
+/* The hints kept for a member, and how far they are on their way (handoff.c). */
+struct handoff {
+    uint32_t pending; /* hints in the store */
+    bool
+        surveyed; /* all of them have been counted since the start, and none is of a dropped keyspace */
+    bool restart;            /* begin the pass again after the page in flight */
+    bool was_absent;         /* when last looked at */
+    bool useful;             /* something was delivered in this pass */
+    uint64_t page;           /* operation of the page in flight, 0: none */
+    uint32_t limit;          /* hints of the next page; 0: CORE_HANDOFF_ITEMS */
+    uint32_t pause_ms;       /* after a failure */
+    uint64_t next_ms;        /* monotonic: not before */
+    struct dynkv_buf cursor; /* where the pass goes on; empty: at the beginning */
+};
+
+/* The strings of info point into text. */
+struct member {
+    struct dynkv_member info;
+    struct dynkv_accuser accusers[CORE_ACCUSERS_MAX];
+    char *text;
+    uint64_t digest; /* its part of the tables' digest */
+    uint64_t facts;  /* hash of what dynkv_report leaves out and the member itself may change */
+
+    /* down.c; all of it is about the present incarnation */
+    bool accused;   /* by this node ... */
+    bool told;      /* ... which has told the others, or knows that enough have told already */
+    bool suspected; /* somebody accuses it, since: */
+    bool down;
+    uint64_t suspected_ms; /* monotonic */
+
+    /* rumor.c, gossip.c */
+    uint8_t rumor_left;      /* times to send the record still; 0: it is no rumour */
+    bool rumor_whole;        /* more than incarnation and accusers changed */
+    uint64_t rumor_message;  /* number of the last message it was put in */
+    uint64_t gossip_next_ms; /* monotonic: earliest next full table to it */
+    struct handoff handoff;
+};
+
+/* A member that was pinged and has not answered yet. */
+struct probe {
+    uint64_t target;
+    uint64_t sequence;
+    uint64_t direct_ms, end_ms; /* monotonic: others are asked; it has failed */
+    uint64_t answers_before;    /* node.answers when it began */
+    bool indirect;              /* others have been asked: so many, of which so many said nack */
+    uint8_t helpers, nacks;
+    bool was_down;
+};
+
+/* A ping on behalf of another member. */
+struct relay {
+    uint64_t asker, asker_sequence;
+    uint64_t target, sequence; /* of our ping */
+    uint64_t nack_ms, end_ms;  /* monotonic */
+    bool nacked;
+};
+
+/* ---- keyspaces ---- */
+
+struct keyspace {
+    struct dynkv_keyspace def;
+    uint64_t id;
+    char name[DYNKV_NAME_MAX];
+};
+
+/* ---- where a request came from ---- */
+
+enum source_kind {
+    SOURCE_NONE, /* nobody waits for an answer */
+    SOURCE_CLIENT,
+    SOURCE_PEER,
+};
+
+struct source {
+    enum source_kind kind;
+    uint64_t client;     /* SOURCE_CLIENT: the driver's token */
+    uint64_t peer;       /* SOURCE_PEER: member id */
+    uint64_t request_id; /* to repeat in the answer */
+};
+
+/* ---- operations ---- */
+
+struct op;
+struct dynkv_node;
+
+/* What happens to an operation; each kind fills in what it can meet. */
+struct op_class {
+    const char *name;
+    bool is_upkeep; /* nobody asked for it: not counted as in flight */
+    void (*on_loaded)(struct dynkv_node *node, struct op *op, uint32_t item, enum dynkv_error error,
+                      struct dynkv_slice object);
+    void (*on_scanned)(struct dynkv_node *node, struct op *op, uint32_t item,
+                       const struct dynkv_event *event);
+    /* A slot asks: what becomes of the object?  OK and *out, or an error and the object stays. */
+    enum dynkv_error (*mutate)(struct dynkv_node *node, struct op *op, uint32_t item,
+                               const struct dynkv_object *current, struct dynkv_arena *arena,
+                               struct dynkv_object *out);
+    /* The change was made and is on its way to the store (OK; object: its new bytes), or was not. */
+    void (*on_applied)(struct dynkv_node *node, struct op *op, uint32_t item,
+                       enum dynkv_error error, struct dynkv_slice object);
+    void (*on_stored)(struct dynkv_node *node, struct op *op, uint32_t item,
+                      enum dynkv_error error);
+    /* A sub-request was answered with the type the kind expects, or failed (body NULL). */
+    void (*on_answer)(struct dynkv_node *node, struct op *op, uint32_t sub,
+                      const struct dynkv_envelope *envelope, const union dynkv_body *body);
+    /* A sub-request has been open for CORE_HEDGE_MS; its answer is welcome still. */
+    void (*on_slow)(struct dynkv_node *node, struct op *op, uint32_t sub);
+    void (*on_deadline)(struct dynkv_node *node, struct op *op); /* must end the operation */
+    void (*fini)(struct op *op);                                 /* what the arena doesn't hold */
+};
+
+/* A question to a peer. */
+struct sub {
+    uint64_t peer;
+    uint64_t slow_ms; /* monotonic: from when on it counts as slow; 0: never, or told already */
+    bool open;
+    void *data; /* the kind's */
+};
+
+struct op {
+    struct dynkv_map_node by_id;
+    struct op *prev, *next; /* all operations, oldest first */
+    const struct op_class *class;
+    uint64_t id;
+    struct source source;
+    uint64_t deadline_ms; /* monotonic */
+    struct sub *subs;
+    uint32_t sub_count, sub_cap;
+    uint32_t holds; /* op_hold: not to be freed yet */
+    bool ended;
+    struct dynkv_arena arena;
+};
+
+/* ---- the node ---- */
+
+struct remembered;
+struct deferred;
+struct trees;
+struct sync;
+
+struct dynkv_node {
+    /* identity and configuration */
+    uint64_t id;
+    uint64_t actor;
+    uint64_t cluster_id; /* 0: not a member yet */
+    uint32_t partitions;
+    uint8_t default_n, default_r, default_w;
+    char storage[DYNKV_NAME_MAX];
+    size_t storage_len;
+    struct member *self; /* in members, also while joining */
+    char (*join_urls)[DYNKV_URL_MAX + 1];
+    uint32_t join_url_count;
+
+    /* this step */
+    uint64_t now_ms, mono_ms;
+    struct dynkv_effects *effects;
+    struct dynkv_arena arena; /* of the step */
+    struct dynkv_buf scratch; /* message being encoded */
+
+    /* time */
+    struct dynkv_clock clock;
+    struct dynkv_random random;
+    uint64_t started_ms; /* monotonic; of the first event */
+    bool started;
+    uint64_t join_next_ms;
+
+    /* lease */
+    uint64_t counter_next;
+    uint64_t counter_bound, clock_bound;             /* durable */
+    uint64_t counter_bound_asked, clock_bound_asked; /* on the way */
+    bool lease_ready;
+    struct deferred *deferred, **deferred_tail;
+    uint32_t deferred_count;
+
+    /* tables */
+    struct member **members; /* rising by id */
+    uint32_t member_count;
+    struct keyspace **keyspaces;
+    uint32_t keyspace_count;
+    struct dynkv_ring *ring;
+    uint64_t tables_digest;
+    bool digest_stale;
+    bool state_stale; /* to be saved at the end of the step */
+    bool ring_stale;  /* members changed in what the ring is made from: members_settle */
+
+    /* detection: probe.c, down.c; local_health and quarantined are among the counters */
+    bool plain_swim; /* without Lifeguard: for comparisons */
+    uint64_t ping_next_ms, ticked_ms;
+    struct member **probe_order; /* all members, shuffled anew every round */
+    uint32_t probe_order_count, probe_place;
+    struct probe probes[CORE_PROBES_MAX];
+    struct relay relays[CORE_RELAYS_MAX];
+    uint32_t probe_count, relay_count;
+    uint64_t probe_sequence;
+    uint64_t answers;           /* to pings of ours, from anybody: that we hear them */
+    uint64_t suspicion_next_ms; /* monotonic: a suspicion runs out */
+
+    /* rumours: rumor.c; full tables, with many members: gossip.c */
+    struct member **rumors;
+    uint32_t rumor_count, rumor_cap;
+    uint64_t rumor_messages; /* that were filled so far */
+    uint64_t tables_changed_ms, tables_next_ms, tables_force_ms;
+
+    /* work in flight */
+    uint64_t next_id;
+    struct dynkv_map ops;
+    struct op *op_first, *op_last;
+    uint32_t repairs_in_flight;
+    uint32_t lingering; /* answered writes, see op_put.c */
+    size_t lingering_bytes;
+    struct dynkv_map slots;       /* by key */
+    struct dynkv_map store_waits; /* by token */
+    struct remembered *remembered;
+    uint64_t remembered_first; /* number of the oldest */
+    size_t remembered_bytes;
+    struct dynkv_map remembered_map;
+
+    struct trees *trees; /* tree.h */
+    struct sync *sync;   /* sync.h */
+    uint32_t anti_entropy_interval_ms;
+    /* hints: what there is of them, by key */
+    struct dynkv_map hints;
+    uint64_t hints_bytes, hints_bytes_max;
+    uint32_t hints_max;
+    uint32_t *hints_in; /* of each partition; NULL: none yet */
+
+    bool storage_failed; /* out of service: see slot.c */
+    enum dynkv_mutant mutant;
+    struct counters counters;
+};
+
+static inline bool mutant_is(const struct dynkv_node *node, enum dynkv_mutant mutant)
+{
+    return node->mutant == mutant;
+}
+
+/* node.c */
+void node_log(struct dynkv_node *node, enum dynkv_log_level level, const char *format, ...);
+void node_on_request(struct dynkv_node *node, const struct dynkv_event *event);
+
+/* send.c: messages out */
+void node_send(struct dynkv_node *node, const struct member *to, uint8_t type, uint64_t request_id,
+               uint32_t deadline_ms, const void *body);
+void node_send_url(struct dynkv_node *node, struct dynkv_slice url, uint64_t cluster_id,
+                   uint8_t type, const void *body);
+void node_answer(struct dynkv_node *node, const struct source *source, uint8_t type,
+                 const void *body);
+void node_answer_error(struct dynkv_node *node, const struct source *source, enum dynkv_error error,
+                       const char *format, ...);
+
+/* members.c */
+struct member *members_find(const struct dynkv_node *node, uint64_t id);
+struct member *members_find_name(const struct dynkv_node *node, struct dynkv_slice name);
+/* Merges one record; true if anything changed.  A record that can't be one is passed over. */
+bool members_merge(struct dynkv_node *node, const struct dynkv_member *info);
+/* To be called when records have been merged: brings ring and down up to date. */
+void members_settle(struct dynkv_node *node);
+/* Adds to those who accuse a member; false if it was there, or is greater than all that are kept. */
+bool members_add_accuser(struct dynkv_node *node, struct member *member, uint64_t id);
+/* The same with what a report says; one about a member that is not known here is passed over. */
+bool members_merge_report(struct dynkv_node *node, const struct dynkv_report *report);
+/* Every call follows a change of member->info: the digest moves along.  whole: see rumor_add. */
+void members_changed(struct dynkv_node *node, struct member *member, bool whole);
+uint64_t members_digest(const struct member *member);
+/* Members that have not left, this node too. */
+uint32_t members_present(const struct dynkv_node *node);
+struct dynkv_member *members_list(const struct dynkv_node *node, struct dynkv_arena *arena);
+bool members_hold_data(const struct dynkv_node *node);
+void members_fini(struct dynkv_node *node);
+
+/* down.c */
+/* This node finds it unreachable; aloud: and is well enough to tell others. */
+void members_accuse(struct dynkv_node *node, struct member *member, bool aloud);
+/* A message from it: what we think of it, but have told nobody, is forgotten. */
+void members_heard_from(struct dynkv_node *node, struct member *member);
+void members_refresh_down(struct dynkv_node *node);
+/* Suspicions that run out are acted on. */
+void members_down_tick(struct dynkv_node *node);
+/* We slept: so much of the time of every suspicion did not count. */
+void members_down_slept(struct dynkv_node *node, uint64_t ms);
+struct dynkv_accuser *members_down_list(const struct dynkv_node *node, struct dynkv_arena *arena,
+                                        uint32_t *count);
+
+/* probe.c */
+void probe_tick(struct dynkv_node *node);
+/* A member is new: it is probed in this round still. */
+void probe_add_member(struct dynkv_node *node, struct member *member);
+/* One ping outside of the turn, so that it learns that it is suspected. */
+void probe_warn(struct dynkv_node *node, struct member *member);
+/* Own health goes up (worse) or down by so much. */
+void probe_health(struct dynkv_node *node, int change);
+void probe_fini(struct dynkv_node *node);
+void on_ping(struct dynkv_node *node, struct member *from, const struct dynkv_ping *body);
+void on_ping_reply(struct dynkv_node *node, struct member *from,
+                   const struct dynkv_ping_reply *body);
+void on_ping_nack(struct dynkv_node *node, struct member *from, const struct dynkv_ping_nack *body);
+
+/* rumor.c */
+/* The record goes out with the next pings; whole: more than incarnation and accusers changed. */
+void rumor_add(struct dynkv_node *node, struct member *member, bool whole);
+/* Everything that is to be sent is forgotten: it came from somebody who has told it already. */
+void rumor_forget_all(struct dynkv_node *node);
+/* What a ping or its answer to a member carries, in the step's arena. */
+struct rumors {
+    struct dynkv_member *news;
+    struct dynkv_report *reports;
+    uint32_t news_count, report_count;
+};
+struct rumors rumor_fill(struct dynkv_node *node, struct member *to);
+void rumor_fini(struct dynkv_node *node);
+
+/* keyspaces.c */
+const struct keyspace *keyspaces_find(const struct dynkv_node *node, uint64_t id);
+/* As find; if it is not there, the source is told so. */
+const struct keyspace *keyspaces_require(struct dynkv_node *node, const struct source *source,
+                                         uint64_t id);
+bool keyspaces_merge(struct dynkv_node *node, const struct dynkv_keyspace_info *info);
+struct dynkv_keyspace_info *keyspaces_list(const struct dynkv_node *node, bool dropped_too,
+                                           struct dynkv_arena *arena, uint32_t *count);
+void keyspaces_fini(struct dynkv_node *node);
+void on_keyspace_open(struct dynkv_node *node, const struct source *source,
+                      const struct dynkv_keyspace_open *body);
+void on_keyspace_drop(struct dynkv_node *node, const struct source *source,
+                      const struct dynkv_keyspace_drop *body);
+void on_keyspace_list(struct dynkv_node *node, const struct source *source);
+
+/* state.c: the META records */
+bool state_restore(struct dynkv_node *node, struct dynkv_slice state);
+void state_save_if_stale(struct dynkv_node *node);
+/* As save, and once it is durable the source is answered with this keyspace. */
+void state_save_then_answer(struct dynkv_node *node, const struct source *source,
+                            const struct dynkv_keyspace_info *keyspace);
+uint64_t state_tables_digest(struct dynkv_node *node);
+
+/* lease.c */
+void lease_restore(struct dynkv_node *node, struct dynkv_slice lease);
+void lease_tick(struct dynkv_node *node);
+/* The next dot, or counter 0 if the lease (of counters or of time) is used up and its extension not
+ * durable yet. */
+struct dynkv_dot lease_next_dot(struct dynkv_node *node);
+/* A counter of this actor was seen in stored data: never hand it out again. */
+void lease_observe(struct dynkv_node *node, uint64_t counter);
+void lease_on_stored(struct dynkv_node *node, enum dynkv_error error);
+bool lease_defer(struct dynkv_node *node, const struct dynkv_event *event);
+/* The same, if the clock has been moved past the lease (by this request's stamp, or a jump). */
+bool lease_defer_ahead(struct dynkv_node *node, const struct dynkv_event *event);
+void lease_fini(struct dynkv_node *node);
+
+/* place.c: the ring in use */
+void place_rebuild(struct dynkv_node *node);
+uint32_t place_partition(const struct dynkv_node *node, uint64_t keyspace, struct dynkv_slice key,
+                         uint32_t partition_len);
+/* Replicas of a partition in order of preference; returns how many (at most n). */
+uint32_t place_replicas(const struct dynkv_node *node, uint32_t partition, uint32_t n,
+                        uint64_t out[DYNKV_REPLICAS_MAX]);
+/* The same, without members that are down, and with this node first if it is one of them. */
+uint32_t place_readable(const struct dynkv_node *node, uint32_t partition, uint32_t n,
+                        uint64_t out[DYNKV_REPLICAS_MAX]);
+bool place_is_up(const struct dynkv_node *node, uint64_t id);
+
+/* gossip.c, join.c */
+/* A record of this node's making changed: few members are told at once, many by rumour. */
+void gossip_spread_member(struct dynkv_node *node, struct member *about);
+/* The same for a change that is a rumour already: members_changed. */
+void gossip_tell_few(struct dynkv_node *node, struct member *about);
+/* A keyspace changed: all are told. */
+void gossip_spread_tables(struct dynkv_node *node);
+/* This node has just started: it tells of itself, and asks what it missed. */
+void gossip_announce(struct dynkv_node *node);
+/* A peer's digest: if it differs from ours, tables are exchanged, if it is time. */
+void gossip_compare(struct dynkv_node *node, struct member *with, uint64_t digest);
+void gossip_merge(struct dynkv_node *node, const struct dynkv_member *members,
+                  uint32_t member_count, const struct dynkv_report *reports, uint32_t report_count);
+void on_gossip(struct dynkv_node *node, uint64_t sender, const struct dynkv_gossip *body);
+void join_tick(struct dynkv_node *node);
+void on_join(struct dynkv_node *node, const struct dynkv_join *body);
+void on_join_reply(struct dynkv_node *node, const struct dynkv_join_reply *body);
+
+/* op.c */
+void *op_new(struct dynkv_node *node, const struct op_class *class, size_t size,
+             const struct source *source, uint32_t deadline_ms);
+struct op *op_find(struct dynkv_node *node, uint64_t token);
+void op_end(struct dynkv_node *node, struct op *op);
+/* Between hold and release the operation stays in memory, even if it ends. */
+void op_hold(struct op *op);
+void op_release(struct dynkv_node *node, struct op *op);
+uint64_t op_token(const struct op *op, uint32_t index);
+uint32_t op_index(uint64_t token);
+/* Opens a sub-request: it is answered, or fails when the peer is found to be down. */
+uint32_t op_ask(struct dynkv_node *node, struct op *op, uint64_t peer, void *data);
+uint32_t op_left_ms(const struct dynkv_node *node, const struct op *op);
+void op_tick(struct dynkv_node *node);
+void op_on_answer(struct dynkv_node *node, const struct dynkv_envelope *envelope,
+                  const union dynkv_body *body);
+void op_on_member_down(struct dynkv_node *node, uint64_t member);
+/* Emits a LOAD for a key of the operation. */
+void op_load(struct dynkv_node *node, struct op *op, uint32_t item, uint64_t keyspace,
+             uint32_t partition, struct dynkv_slice key);
+
+/* slot.c */
+struct slot_key {
+    uint64_t keyspace;
+    uint32_t partition;
+    uint32_t partition_len;
+    struct dynkv_slice key;
+    uint64_t hint_for; /* the hint for this member; 0: the record */
+};
+/* Changes the object of a key through op->class->mutate, in turn with all other changes to it. */
+void slot_change(struct dynkv_node *node, const struct slot_key *at, struct op *op, uint32_t item);
+bool slot_on_loaded(struct dynkv_node *node, uint64_t token, enum dynkv_error error,
+                    struct dynkv_slice record);
+/* A change is waiting, or on its way to the store: what the store holds is not the newest. */
+bool slot_is_busy(const struct dynkv_node *node, const struct slot_key *at);
+void slot_on_stored(struct dynkv_node *node, uint64_t token, enum dynkv_error error);
+/* The object inside a record; CORRUPT if it is none. */
+enum dynkv_error record_open(struct dynkv_slice record, uint32_t *partition_len,
+                             struct dynkv_slice *object);
+void storage_has_failed(struct dynkv_node *node, enum dynkv_error error, const char *doing);
+void slots_fini(struct dynkv_node *node);
+
+/*
+ * hints.c: which hints there are, and whether there is room for another.  All changes to hints go through
+ * their slots, which tell; the survey after a start tells of those that were there before.
+ */
+/* A slot is about to store a hint of so many bytes (0: to delete it).  False: no room; it must not. */
+bool hints_take(struct dynkv_node *node, const struct slot_key *at, size_t bytes);
+void hints_seen(struct dynkv_node *node, const struct slot_key *at, size_t bytes);
+/* The actor that stamps what this node coordinates as a fallback on this hint; 0: none yet (put.h). */
+uint64_t hints_lineage(const struct dynkv_node *node, const struct slot_key *at);
+void hints_set_lineage(struct dynkv_node *node, const struct slot_key *at, uint64_t lineage);
+/* The key of a hint in the store, and back; false: it is none. */
+struct dynkv_slice hints_key(const struct slot_key *at, struct dynkv_arena *arena);
+bool hints_key_open(struct dynkv_slice key, uint64_t hint_for, struct slot_key *at);
+/*
+ * How many hints of a partition this node keeps.  Exact once hints_are_surveyed; before that, no less than
+ * the ones stored since the start.
+ */
+uint32_t hints_in_partition(const struct dynkv_node *node, uint32_t partition);
+bool hints_are_surveyed(const struct dynkv_node *node);
+void hints_fini(struct dynkv_node *node);
+
+/* handoff.c: bringing hints home */
+void handoff_tick(struct dynkv_node *node);
+/* A keyspace was dropped: its hints are to be found and deleted. */
+void handoff_survey_again(struct dynkv_node *node);
+
+/* the operations */
+void on_get(struct dynkv_node *node, const struct source *source, uint32_t deadline_ms,
+            const struct dynkv_get *body);
+void on_put(struct dynkv_node *node, const struct source *source, uint32_t deadline_ms,
+            const struct dynkv_put *body);
+void on_scan(struct dynkv_node *node, const struct source *source, uint32_t deadline_ms,
+             const struct dynkv_scan *body);
+void on_replicate(struct dynkv_node *node, const struct source *source, uint32_t deadline_ms,
+                  const struct dynkv_replicate *body);
+void on_verify(struct dynkv_node *node, const struct source *source, uint32_t deadline_ms,
+               const struct dynkv_verify *body);
+void on_repair(struct dynkv_node *node, const struct source *source,
+               const struct dynkv_repair *body);
+void on_hello(struct dynkv_node *node, const struct source *source, const struct dynkv_hello *body);
+void on_ring(struct dynkv_node *node, const struct source *source,
+             const struct dynkv_ring_request *body);
+void on_status(struct dynkv_node *node, const struct source *source);
+
+/* remember.c: applied writes */
+struct written { /* one item as its client asked for it */
+    uint64_t client, sequence, keyspace;
+    struct dynkv_slice key, context, value;
+    uint64_t expires_at_ms;
+    uint8_t flags;
+};
+struct applied { /* what came of it */
+    struct dynkv_dot dot;
+    uint64_t timestamp;
+    struct dynkv_slice context;
+};
+/* True if this very write was applied here before; what came of it is borrowed until the next remember. */
+bool remember_find(struct dynkv_node *node, const struct written *written, struct applied *out);
+/* A write that is not remembered yet. */
+void remember(struct dynkv_node *node, const struct written *written,
+              const struct applied *applied);
+void remember_fini(struct dynkv_node *node);
+
+#endif

@@ -1,0 +1,109 @@
+/* put_apply.c: what an item of a PUT makes of the object (see put.h). */
+#include "core/put.h"
+
+static struct written put_written(const struct put_op *put, const struct put_item *item)
+{
+    return (struct written){
+        .client = put->client,
+        .sequence = put->sequence,
+        .keyspace = put->keyspace,
+        .key = item->at.key,
+        .context = item->context,
+        .value = item->value,
+        .expires_at_ms = item->expires_at_ms,
+        .flags = item->flags,
+    };
+}
+
+/* A repetition: the object stays as it is, and goes to the store and the replicas once more. */
+static bool put_is_repeated(struct dynkv_node *node, struct put_op *put, struct put_item *item,
+                            const struct dynkv_object *current)
+{
+    struct written written = put_written(put, item);
+    struct applied applied;
+
+    if (!remember_find(node, &written, &applied) ||
+        !dynkv_version_covers(&current->version, applied.dot))
+        return false;
+    node->counters.writes_recognised++;
+    item->result.context = dynkv_slice_copy(applied.context, &put->op.arena);
+    item->result.timestamp = applied.timestamp;
+    return true;
+}
+
+/*
+ * The new sibling's dot; counter 0 if there is none to be had.  On a hint it is the hint's lineage that
+ * stamps: a name made from the counter, which is unique in this store, so that no two lineages are the same.
+ */
+static struct dynkv_dot put_dot(struct dynkv_node *node, struct put_item *item,
+                                const struct dynkv_object *current)
+{
+    struct dynkv_dot dot;
+
+    lease_observe(node, dynkv_version_counter(&current->version, node->actor));
+    /* A restart may have set the clock back behind what others stamped, and this store holds. */
+    for (uint32_t i = 0; i < current->sibling_count; i++)
+        if (current->siblings[i].timestamp > node->clock.last)
+            node->clock.last = current->siblings[i].timestamp;
+    dot = lease_next_dot(node);
+    if (!item->at.hint_for || dot.counter == 0 || mutant_is(node, DYNKV_MUTANT_HINT_OWN_ACTOR))
+        return dot;
+    item->lineage = hints_lineage(node, &item->at);
+    if (!item->lineage)
+        item->lineage = dynkv_hash_pair(node->actor, dot.counter) | 1; /* not 0 */
+    dot.actor = item->lineage;
+    return dot;
+}
+
+enum dynkv_error put_mutate(struct dynkv_node *node, struct op *op, uint32_t index,
+                            const struct dynkv_object *current, struct dynkv_arena *arena,
+                            struct dynkv_object *out)
+{
+    struct put_op *put = (struct put_op *)op;
+    struct put_item *item = &put->items[index];
+    struct dynkv_version context = current->version;
+    struct dynkv_sibling sibling = {.value = item->value, .expires_at_ms = item->expires_at_ms};
+    struct dynkv_buf encoded = {0};
+    struct written written = put_written(put, item);
+    struct applied applied;
+    enum dynkv_error error;
+
+    if (put_is_repeated(node, put, item, current)) {
+        *out = *current;
+        return DYNKV_OK;
+    }
+    if (item->flags & DYNKV_PUT_HAS_CONTEXT) {
+        error = dynkv_version_parse(item->context, arena, &context);
+        if (error)
+            return error;
+        if (dynkv_version_counter(&context, node->actor) >= node->counter_next)
+            return DYNKV_INVALID; /* a context that no read can have given */
+    }
+    if (mutant_is(node, DYNKV_MUTANT_IGNORE_CONTEXT))
+        context = current->version;
+    if (mutant_is(node, DYNKV_MUTANT_LOSE_EXPIRY))
+        sibling.expires_at_ms = 0;
+    sibling.dot = put_dot(node, item, current);
+    if (sibling.dot.counter == 0)
+        return DYNKV_OVERLOADED;
+    sibling.timestamp = dynkv_clock_tick(&node->clock, node->now_ms);
+    if (item->flags & DYNKV_PUT_DELETE) {
+        sibling.flags = DYNKV_SIBLING_TOMBSTONE;
+        sibling.value = dynkv_slice(NULL, 0);
+        sibling.expires_at_ms = 0;
+    } else if (sibling.expires_at_ms == 0 && put->ttl_ms) {
+        sibling.expires_at_ms = node->now_ms + put->ttl_ms;
+    }
+    error = dynkv_object_put(current, &context, &sibling, arena, out);
+    if (error)
+        return error;
+    if (!dynkv_object_is_within_limits(out))
+        return DYNKV_TOO_LARGE;
+    dynkv_version_encode(&out->version, &encoded);
+    item->result.context = dynkv_slice_copy(dynkv_buf_slice(&encoded), &op->arena);
+    item->result.timestamp = sibling.timestamp;
+    dynkv_buf_fini(&encoded);
+    applied = (struct applied){sibling.dot, sibling.timestamp, item->result.context};
+    remember(node, &written, &applied);
+    return DYNKV_OK;
+}

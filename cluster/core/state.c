@@ -1,0 +1,119 @@
+/*
+ * state.c: the tables as they are saved.
+ *
+ * META_STATE is an encoded JOIN_REPLY message: it holds just what a joiner is told (cluster, members,
+ * keyspaces), and one encoding is enough.  It is saved at the end of every step that changed the tables.
+ * Accusations are of the moment and are left out.
+ */
+#include "core/node_impl.h"
+
+bool state_restore(struct dynkv_node *node, struct dynkv_slice state)
+{
+    struct dynkv_envelope envelope;
+    union dynkv_body body;
+    const struct dynkv_join_reply *saved = &body.join_reply;
+
+    if (state.len == 0 || dynkv_message_decode(state, &node->arena, &envelope, &body) ||
+        envelope.type != DYNKV_MESSAGE_JOIN_REPLY || !saved->cluster_id)
+        return false;
+    node->cluster_id = saved->cluster_id;
+    node->partitions = saved->partitions;
+    for (uint32_t i = 0; i < saved->member_count; i++)
+        members_merge(node, &saved->members[i]);
+    for (uint32_t i = 0; i < saved->keyspace_count; i++)
+        keyspaces_merge(node, &saved->keyspaces[i]);
+    return true;
+}
+
+static void state_save(struct dynkv_node *node, uint64_t token)
+{
+    struct dynkv_effect_store *store = dynkv_effects_add_store(node->effects);
+    struct dynkv_envelope envelope = {.type = DYNKV_MESSAGE_JOIN_REPLY, .sender = node->id};
+    struct dynkv_join_reply body = {
+        .cluster_id = node->cluster_id,
+        .partitions = node->partitions,
+        .members = members_list(node, &node->arena),
+        .member_count = node->member_count,
+    };
+
+    for (uint32_t i = 0; i < body.member_count; i++)
+        body.members[i].accuser_count = 0;
+    body.keyspaces = keyspaces_list(node, true, &node->arena, &body.keyspace_count);
+    dynkv_buf_reset(&node->scratch);
+    dynkv_message_encode(&envelope, &body, &node->scratch);
+    store->kind = DYNKV_STORE_META;
+    store->token = token;
+    store->key = dynkv_slice_text(DYNKV_META_STATE);
+    store->record = dynkv_slice_copy(dynkv_buf_slice(&node->scratch), &node->effects->arena);
+    node->state_stale = false;
+}
+
+void state_save_if_stale(struct dynkv_node *node)
+{
+    if (node->state_stale && node->cluster_id && !node->storage_failed)
+        state_save(node, node->next_id++ << CORE_INDEX_BITS);
+}
+
+/* ---- an answer that waits for the save ---- */
+
+struct save_op {
+    struct op op;
+    struct dynkv_keyspace_info keyspace;
+};
+
+static void save_on_stored(struct dynkv_node *node, struct op *op, uint32_t item,
+                           enum dynkv_error error)
+{
+    struct save_op *save = (struct save_op *)op;
+    struct dynkv_keyspace_reply reply = {.keyspaces = &save->keyspace, .keyspace_count = 1};
+
+    (void)item;
+    if (error)
+        node_answer_error(node, &op->source, error, "the keyspace table could not be saved");
+    else
+        node_answer(node, &op->source, DYNKV_MESSAGE_KEYSPACE_REPLY, &reply);
+    op_end(node, op);
+}
+
+static void save_on_deadline(struct dynkv_node *node, struct op *op)
+{
+    node_answer_error(node, &op->source, DYNKV_TIMEOUT,
+                      "the keyspace table was not saved in time; it may be yet");
+    op_end(node, op);
+}
+
+static const struct op_class save_class = {
+    .name = "save",
+    .on_stored = save_on_stored,
+    .on_deadline = save_on_deadline,
+};
+
+void state_save_then_answer(struct dynkv_node *node, const struct source *source,
+                            const struct dynkv_keyspace_info *keyspace)
+{
+    struct save_op *save = op_new(node, &save_class, sizeof *save, source, 0);
+
+    save->keyspace = *keyspace;
+    save->keyspace.name = dynkv_slice_copy(keyspace->name, &save->op.arena);
+    state_save(node, op_token(&save->op, 0));
+}
+
+/* ---- the digest by which two nodes find out that their tables differ ---- */
+
+uint64_t state_tables_digest(struct dynkv_node *node)
+{
+    uint64_t sum = 0;
+
+    if (!node->digest_stale)
+        return node->tables_digest;
+    for (uint32_t i = 0; i < node->member_count; i++)
+        sum += node->members[i]->digest = members_digest(node->members[i]);
+    for (uint32_t i = 0; i < node->keyspace_count; i++) {
+        const struct keyspace *keyspace = node->keyspaces[i];
+
+        sum += dynkv_hash_pair(keyspace->id, keyspace->def.stamp << 1 | keyspace->def.dropped);
+    }
+    node->tables_digest = sum;
+    node->digest_stale = false;
+    return sum;
+}
