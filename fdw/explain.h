@@ -1,0 +1,14 @@
+/* explain.h: what EXPLAIN says of scans and modifications. */
+#ifndef DYNKV_FDW_EXPLAIN_H
+#define DYNKV_FDW_EXPLAIN_H
+
+#include "postgres.h"
+
+#include "commands/explain.h"
+#include "nodes/execnodes.h"
+
+extern void dynkvExplainForeignScan(ForeignScanState *node, ExplainState *es);
+extern void dynkvExplainForeignModify(ModifyTableState *mtstate, ResultRelInfo *result,
+                                      List *fdw_private, int subplan_index, ExplainState *es);
+
+#endif

@@ -1,0 +1,352 @@
+/*
+ * fetch.c: a queue of gets or scans in flight, in the order of their targets.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "fdw/fetch.h"
+#include "fdw/report.h"
+#include "fdw/txn.h"
+
+/* One multi-get is given out while the next is on its way. */
+#define FETCH_GETS_AHEAD  2
+/* Partition keys scanned at once; each scan holds its pages. */
+#define FETCH_SCANS_AHEAD 8
+
+/* One request, and the memory of the keys it asked for. */
+typedef struct FetchSlot {
+    struct dynkv_request *get;
+    struct dynkv_scan_handle *scan;
+    struct dynkv_key_ref *keys;
+    uint32 key_count;
+    uint32 next; /* of a get: the result to be given out next */
+    MemoryContext context;
+
+    DynkvOverlayRange *range; /* of a scan, if the transaction has written to the keyspace */
+    bool has_item;            /* the scan's item waits for its turn */
+    bool is_scan_done;
+} FetchSlot;
+
+struct DynkvFetch {
+    DynkvConnection *connection;
+    struct dynkv_client *client;
+    DynkvGuard *guard;
+    DynkvFetchPlan plan;
+    bool has_keyspace; /* else only the overlay has rows */
+    uint64 keyspace;
+    DynkvOverlay *overlay;    /* NULL: the transaction has written nothing there */
+    bool is_everything_asked; /* without a binding: the one target is taken */
+    uint64 requests;
+
+    FetchSlot slots[FETCH_SCANS_AHEAD]; /* a ring */
+    int slot_max;
+    int first, used;
+    uint64 slots_done; /* since the start; 0: the first one is still here */
+    bool targets_done;
+    struct dynkv_scan_item item;
+};
+
+DynkvFetch *dynkv_fetch_create(DynkvConnection *connection, const DynkvFetchPlan *plan)
+{
+    DynkvTxnBuffer *kept = dynkv_txn_find(connection, plan->options->keyspace);
+    uint64 keyspace = 0;
+    bool has_keyspace =
+        dynkv_connection_keyspace(connection, plan->options, plan->table, false, &keyspace);
+    DynkvFetch *fetch;
+
+    if (!has_keyspace && !kept)
+        return NULL;
+    fetch = palloc0(sizeof *fetch);
+    fetch->connection = connection;
+    fetch->client = dynkv_connection_client(connection);
+    fetch->guard = dynkv_guard_create(connection);
+    fetch->plan = *plan;
+    fetch->has_keyspace = has_keyspace;
+    fetch->keyspace = keyspace;
+    if (kept)
+        fetch->overlay = dynkv_overlay_create(kept->buffer, plan->before);
+    fetch->slot_max = plan->access == DYNKV_POINT_GET ? FETCH_GETS_AHEAD : FETCH_SCANS_AHEAD;
+    for (int i = 0; i < fetch->slot_max; i++)
+        fetch->slots[i].context =
+            AllocSetContextCreate(CurrentMemoryContext, "dynkv fetch", ALLOCSET_SMALL_SIZES);
+    return fetch;
+}
+
+static void fetch_error(DynkvFetch *fetch, enum dynkv_error error, const char *text)
+{
+    if (error == DYNKV_NO_KEYSPACE)
+        dynkv_connection_forget_keyspace(fetch->connection, fetch->plan.options->keyspace);
+    dynkv_report(ERROR, error, text, DYNKV_READING, fetch->plan.table);
+}
+
+/* ---- slots ---- */
+
+static FetchSlot *fetch_first(DynkvFetch *fetch)
+{
+    return &fetch->slots[fetch->first];
+}
+
+static void fetch_drop_first(DynkvFetch *fetch)
+{
+    FetchSlot *slot = fetch_first(fetch);
+
+    dynkv_guard_free_request(fetch->guard, slot->get);
+    dynkv_guard_free_scan(fetch->guard, slot->scan);
+    slot->get = NULL;
+    slot->scan = NULL;
+    slot->next = slot->key_count = 0;
+    slot->range = NULL; /* in the context */
+    slot->has_item = slot->is_scan_done = false;
+    MemoryContextReset(slot->context);
+    fetch->first = (fetch->first + 1) % fetch->slot_max;
+    fetch->used--;
+    fetch->slots_done++;
+}
+
+static bool fetch_next_target(DynkvFetch *fetch, DynkvTarget *target)
+{
+    if (fetch->plan.bind)
+        return dynkv_bind_next(fetch->plan.bind, target);
+    memset(target, 0, sizeof *target);
+    if (fetch->is_everything_asked)
+        return false;
+    fetch->is_everything_asked = true;
+    return true;
+}
+
+/* Whether the cluster must be asked for one of the keys. */
+static bool fetch_must_ask(const DynkvFetch *fetch, const FetchSlot *slot)
+{
+    if (!fetch->has_keyspace)
+        return false;
+    for (uint32 i = 0; fetch->overlay && i < slot->key_count; i++)
+        if (!dynkv_overlay_covers(fetch->overlay, slot->keys[i].key))
+            return true;
+    return !fetch->overlay;
+}
+
+/* A get of the next fetch_size keys; false: there are none. */
+static bool fetch_start_get(DynkvFetch *fetch, FetchSlot *slot)
+{
+    uint32 room = 0;
+    struct dynkv_call call = {
+        .deadline_ms = (uint32)fetch->plan.options->deadline_ms,
+        .r = (uint8)fetch->plan.options->r,
+        .strict = fetch->plan.options->strict,
+    };
+    DynkvTarget target;
+
+    while (slot->key_count < (uint32)fetch->plan.options->fetch_size &&
+           fetch_next_target(fetch, &target)) {
+        if (slot->key_count == room) {
+            /* Most gets are of one key. */
+            room = room == 0 ? 1 : room == 1 ? 64 : room * 2;
+            slot->keys = slot->keys ? repalloc(slot->keys, sizeof *slot->keys * room)
+                                    : palloc(sizeof *slot->keys * room);
+        }
+        slot->keys[slot->key_count].key = target.key;
+        slot->keys[slot->key_count].partition_len = target.partition_len;
+        slot->key_count++;
+    }
+    if (slot->key_count == 0)
+        return false;
+    if (!fetch_must_ask(fetch, slot))
+        return true;
+    fetch->requests++;
+    slot->get =
+        dynkv_guard_request(fetch->guard, dynkv_get_start(fetch->client, fetch->keyspace,
+                                                          slot->keys, slot->key_count, &call));
+    return true;
+}
+
+static bool fetch_start_scan(DynkvFetch *fetch, FetchSlot *slot)
+{
+    DynkvTarget target;
+    struct dynkv_scan_options options = {
+        .keys_only = fetch->plan.keys_only,
+        .page_size = (uint32)fetch->plan.options->fetch_size,
+        .r = (uint8)fetch->plan.options->r,
+        .deadline_ms = (uint32)fetch->plan.options->deadline_ms,
+    };
+
+    if (!fetch_next_target(fetch, &target))
+        return false;
+    if (fetch->overlay)
+        slot->range = dynkv_overlay_range(fetch->overlay, &target);
+    slot->is_scan_done = !fetch->has_keyspace;
+    if (slot->is_scan_done)
+        return true;
+    fetch->requests++;
+    options.partition_key = target.key;
+    options.lower = target.lower;
+    options.upper = target.upper;
+    slot->scan =
+        dynkv_guard_scan(fetch->guard, dynkv_scan_start(fetch->client, fetch->keyspace, &options));
+    return true;
+}
+
+static void fetch_start_more(DynkvFetch *fetch)
+{
+    while (!fetch->targets_done && fetch->used < fetch->slot_max) {
+        FetchSlot *slot = &fetch->slots[(fetch->first + fetch->used) % fetch->slot_max];
+        MemoryContext old = MemoryContextSwitchTo(slot->context);
+        bool is_started;
+
+        slot->keys = NULL;
+        slot->key_count = slot->next = 0;
+        is_started = fetch->plan.access == DYNKV_POINT_GET ? fetch_start_get(fetch, slot)
+                                                           : fetch_start_scan(fetch, slot);
+        MemoryContextSwitchTo(old);
+        if (!is_started) {
+            fetch->targets_done = true;
+            return;
+        }
+        fetch->used++;
+    }
+}
+
+/* ---- giving out ---- */
+
+/* The results of a get that was sent; NULL: it needed none. */
+static const struct dynkv_read_result *fetch_get_results(DynkvFetch *fetch, FetchSlot *slot)
+{
+    if (!slot->get)
+        return NULL;
+    dynkv_connection_wait(fetch->connection, slot->get);
+    if (dynkv_request_error(slot->get))
+        fetch_error(fetch, dynkv_request_error(slot->get), dynkv_request_text(slot->get));
+    return dynkv_request_reads(slot->get, NULL);
+}
+
+/* The next result of a get that holds something; false: this get is through. */
+static bool fetch_from_get(DynkvFetch *fetch, FetchSlot *slot, DynkvEntry *entry)
+{
+    const struct dynkv_read_result *reads = fetch_get_results(fetch, slot);
+
+    while (slot->next < slot->key_count) {
+        uint32 at = slot->next++;
+
+        entry->key = slot->keys[at].key;
+        entry->partition_len = slot->keys[at].partition_len;
+        entry->object = reads && reads[at].object.sibling_count > 0 ? &reads[at].object : NULL;
+        if (fetch->overlay)
+            dynkv_overlay_find(fetch->overlay, entry->key, &entry->object);
+        if (entry->object)
+            return true;
+    }
+    return false;
+}
+
+/* The scan's next item is in fetch->item; false: it has no more. */
+static bool fetch_scan_item(DynkvFetch *fetch, FetchSlot *slot)
+{
+    while (!slot->has_item && !slot->is_scan_done) {
+        switch (dynkv_scan_next(slot->scan, &fetch->item)) {
+        case DYNKV_SCAN_ITEM:
+            slot->has_item = true;
+            break;
+        case DYNKV_SCAN_WAIT:
+            dynkv_connection_wait_any(fetch->connection);
+            break;
+        case DYNKV_SCAN_END:
+            slot->is_scan_done = true;
+            break;
+        case DYNKV_SCAN_ERROR:
+            fetch_error(fetch, dynkv_scan_error(slot->scan), dynkv_scan_text(slot->scan));
+        }
+    }
+    return slot->has_item;
+}
+
+static bool fetch_give_item(DynkvFetch *fetch, FetchSlot *slot, DynkvEntry *entry)
+{
+    entry->key = fetch->item.at.key;
+    entry->partition_len = fetch->item.at.partition_len;
+    entry->object = &fetch->item.object;
+    slot->has_item = false;
+    return true;
+}
+
+static bool fetch_from_scan(DynkvFetch *fetch, FetchSlot *slot, DynkvEntry *entry)
+{
+    bool is_sorted = fetch->plan.access == DYNKV_PARTITION_SCAN;
+    struct dynkv_key_ref key;
+
+    for (;;) {
+        bool has_item = fetch_scan_item(fetch, slot);
+
+        if (!slot->range)
+            return has_item && fetch_give_item(fetch, slot, entry);
+        switch (dynkv_overlay_step(slot->range, has_item ? &fetch->item.at.key : NULL, is_sorted,
+                                   &key, &entry->object)) {
+        case DYNKV_OVERLAY_THEIRS:
+            return fetch_give_item(fetch, slot, entry);
+        case DYNKV_OVERLAY_REPLACED:
+            slot->has_item = false;
+            /* FALLTHROUGH */
+        case DYNKV_OVERLAY_OURS:
+            entry->key = key.key;
+            entry->partition_len = key.partition_len;
+            return true;
+        case DYNKV_OVERLAY_SKIP:
+            slot->has_item = false;
+            break;
+        case DYNKV_OVERLAY_END:
+            return false;
+        }
+    }
+}
+
+bool dynkv_fetch_next(DynkvFetch *fetch, DynkvEntry *entry)
+{
+    bool is_get = fetch->plan.access == DYNKV_POINT_GET;
+
+    for (;;) {
+        FetchSlot *slot;
+
+        fetch_start_more(fetch);
+        if (fetch->used == 0)
+            return false;
+        slot = fetch_first(fetch);
+        if (is_get ? fetch_from_get(fetch, slot, entry) : fetch_from_scan(fetch, slot, entry))
+            return true;
+        /* The only get stays, in case that the scan starts over. */
+        if (is_get && fetch->slots_done == 0 && fetch->used == 1 && fetch->targets_done)
+            return false;
+        fetch_drop_first(fetch);
+    }
+}
+
+void dynkv_fetch_restart(DynkvFetch *fetch, bool values_changed)
+{
+    bool is_all_here = fetch->plan.access == DYNKV_POINT_GET && fetch->targets_done &&
+                       fetch->slots_done == 0 && fetch->used == 1;
+
+    if (is_all_here && !values_changed) {
+        fetch_first(fetch)->next = 0;
+        return;
+    }
+    while (fetch->used > 0)
+        fetch_drop_first(fetch);
+    fetch->slots_done = 0;
+    fetch->targets_done = false;
+    fetch->is_everything_asked = false;
+}
+
+uint64 dynkv_fetch_requests(const DynkvFetch *fetch)
+{
+    return fetch->requests;
+}
+
+uint64 dynkv_fetch_own_rows(const DynkvFetch *fetch, bool *has_any)
+{
+    *has_any = fetch->overlay != NULL;
+    return fetch->overlay ? dynkv_overlay_rows(fetch->overlay) : 0;
+}
+
+void dynkv_fetch_close(DynkvFetch *fetch)
+{
+    while (fetch->used > 0)
+        fetch_drop_first(fetch);
+}

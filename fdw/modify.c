@@ -1,0 +1,459 @@
+/*
+ * modify.c: rows into writes.
+ *
+ * INSERT is a PUT: it overwrites what is there, unless on_insert says 'error' (unique.h).  UPDATE and DELETE
+ * carry the version that the statement read, which the scan noted under the row's ctid (rows.h).
+ *
+ * There is no ExecForeignBatchInsert: the writer (writer.h) gathers rows however they come, from INSERT,
+ * COPY, UPDATE or DELETE, with triggers or RETURNING or without.
+ *
+ * What is sent immediately must be there before AFTER triggers look at the table, and rows must have been
+ * checked before, so writers are finished by an ExecutorFinish hook, before the server runs the triggers;
+ * the End callbacks finish what came after that (COPY, which does not go through the executor, and WITH
+ * queries that are run to their end).
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_class_d.h"
+#include "catalog/pg_type_d.h"
+#include "executor/executor.h"
+#include "foreign/foreign.h"
+#include "lib/ilist.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/appendinfo.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/hash.h"
+#include "fdw/codec.h"
+#include "fdw/compat.h"
+#include "fdw/modify.h"
+#include "fdw/rows.h"
+#include "fdw/unique.h"
+#include "fdw/writer.h"
+
+#define MODIFY_CTID     "ctid"
+#define MODIFY_WHOLEROW "wholerow"
+
+/* 128 bits of hash stand for a key: two keys of one statement do not meet in it. */
+typedef struct ModifyDigest {
+    uint64 a, b;
+} ModifyDigest;
+
+typedef struct ModifyDone {
+    ModifyDigest key;
+    char status;
+} ModifyDone;
+
+#define SH_PREFIX               modifydone
+#define SH_ELEMENT_TYPE         ModifyDone
+#define SH_KEY_TYPE             ModifyDigest
+#define SH_KEY                  key
+#define SH_HASH_KEY(table, key) ((uint32)(key).a)
+#define SH_EQUAL(table, x, y)   ((x).a == (y).a && (x).b == (y).b)
+#define SH_SCOPE                static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+typedef struct DynkvModifyState {
+    MemoryContextCallback on_reset;
+    dlist_node node; /* in modify_states */
+    EState *estate;
+    Relation rel;
+    DynkvTableOptions *options;
+    DynkvCodec *codec;
+    CommandId command;
+    DynkvWriter *writer; /* NULL: nothing written yet */
+    DynkvUnique *unique; /* on_insert 'error', once there is a writer; else NULL */
+    bool skips_existing; /* ON CONFLICT DO NOTHING */
+    Oid user;
+    MemoryContext row_context;             /* of the row being written */
+    DynkvRows *rows;                       /* of UPDATE and DELETE */
+    AttrNumber ctid_attno, wholerow_attno; /* in the plan's rows */
+    modifydone_hash *done; /* keys already updated or deleted; NULL: no row can come twice */
+} DynkvModifyState;
+
+/* Those of all statements that are being executed. */
+static dlist_head modify_states = DLIST_STATIC_INIT(modify_states);
+static ExecutorFinish_hook_type modify_next_finish;
+
+/* ---- planning ---- */
+
+int dynkvIsForeignRelUpdatable(Relation rel)
+{
+    return dynkv_table_options(rel)->updatable
+               ? (1 << CMD_INSERT) | (1 << CMD_UPDATE) | (1 << CMD_DELETE)
+               : 0;
+}
+
+void dynkvAddForeignUpdateTargets(PlannerInfo *root, Index index, RangeTblEntry *entry,
+                                  Relation rel)
+{
+    add_row_identity_var(
+        root, makeVar((int)index, SelfItemPointerAttributeNumber, TIDOID, -1, InvalidOid, 0), index,
+        MODIFY_CTID);
+    /*
+     * RETURNING of a DELETE shows the row that was; for UPDATE the server asks for it itself.  It is a
+     * RECORD, as the server has it, so that partitions of different row types share one column.
+     */
+    if (root->parse->commandType == CMD_DELETE && root->parse->returningList)
+        add_row_identity_var(root,
+                             makeVar((int)index, InvalidAttrNumber, RECORDOID, -1, InvalidOid, 0),
+                             index, MODIFY_WHOLEROW);
+}
+
+/* DO NOTHING needs to know whether the row is there, which is what on_insert 'error' asks. */
+static bool modify_skips_existing(Relation rel, const ModifyTable *plan)
+{
+    if (!plan || plan->onConflictAction == ONCONFLICT_NONE)
+        return false;
+    if (plan->onConflictAction == ONCONFLICT_NOTHING && dynkv_table_options(rel)->insert_errors)
+        return true;
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("INSERT with ON CONFLICT is not supported on foreign table \"%s\"",
+                    RelationGetRelationName(rel)),
+             plan->onConflictAction == ONCONFLICT_NOTHING
+                 ? errhint("INSERT overwrites the row with the same key; with the option "
+                           "on_insert 'error' of the table ON CONFLICT DO NOTHING keeps it.")
+                 : errhint("INSERT into a dynkv table overwrites the row with the same key.")));
+}
+
+List *dynkvPlanForeignModify(PlannerInfo *root, ModifyTable *plan, Index index, int subplan_index)
+{
+    Relation rel = table_open(planner_rt_fetch(index, root)->relid, NoLock);
+
+    modify_skips_existing(rel, plan); /* as early as at planning */
+    table_close(rel, NoLock);
+    return NIL;
+}
+
+/* ---- begin and end ---- */
+
+static void modify_on_reset(void *arg)
+{
+    dlist_delete(&((DynkvModifyState *)arg)->node);
+}
+
+/* In the query's context: lives until the statement ends, or until abort deletes that context. */
+static DynkvModifyState *modify_create(ModifyTableState *mtstate, ResultRelInfo *result)
+{
+    EState *estate = mtstate->ps.state;
+    const ModifyTable *plan = (const ModifyTable *)mtstate->ps.plan;
+    MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+    DynkvModifyState *state = palloc0(sizeof *state);
+
+    state->estate = estate;
+    state->rel = result->ri_RelationDesc;
+    state->options = dynkv_table_options(state->rel);
+    state->codec = dynkv_codec_create(state->rel, state->options);
+    state->user = dynkv_modify_user(result, estate);
+    state->skips_existing = modify_skips_existing(state->rel, plan);
+    /* COPY has no plan, and does not tell its command id. */
+    state->command = plan ? estate->es_output_cid : GetCurrentCommandId(true);
+    state->row_context =
+        AllocSetContextCreate(estate->es_query_cxt, "dynkv row", ALLOCSET_DEFAULT_SIZES);
+    dlist_push_tail(&modify_states, &state->node);
+    state->on_reset.func = modify_on_reset;
+    state->on_reset.arg = state;
+    MemoryContextRegisterResetCallback(estate->es_query_cxt, &state->on_reset);
+    MemoryContextSwitchTo(old);
+    result->ri_FdwState = state;
+    return state;
+}
+
+void dynkvBeginForeignModify(ModifyTableState *mtstate, ResultRelInfo *result, List *fdw_private,
+                             int subplan_index, int eflags)
+{
+    EState *estate = mtstate->ps.state;
+    Plan *subplan = outerPlan(mtstate->ps.plan);
+    DynkvModifyState *state;
+
+    if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+        return;
+    state = modify_create(mtstate, result);
+    if (mtstate->operation == CMD_INSERT)
+        return;
+    state->rows = dynkv_rows_of(estate, RelationGetRelid(state->rel));
+    state->ctid_attno = ExecFindJunkAttributeInTlist(subplan->targetlist, MODIFY_CTID);
+    state->wholerow_attno = ExecFindJunkAttributeInTlist(subplan->targetlist, MODIFY_WHOLEROW);
+    if (!AttributeNumberIsValid(state->ctid_attno))
+        elog(ERROR, "could not find junk ctid column");
+    /* A plain scan gives each row once; a join may give it several times, and the first one counts. */
+    if (!IsA(subplan, ForeignScan))
+        state->done = modifydone_create(estate->es_query_cxt, 64, NULL);
+}
+
+void dynkvBeginForeignInsert(ModifyTableState *mtstate, ResultRelInfo *result)
+{
+    /* A partition that an UPDATE moves rows into may be one of its targets, too. */
+    if (!result->ri_FdwState)
+        modify_create(mtstate, result);
+}
+
+static void modify_finish(DynkvModifyState *state)
+{
+    if (state->unique)
+        dynkv_unique_finish(state->unique);
+    if (state->writer)
+        dynkv_writer_finish(state->writer);
+}
+
+void dynkvEndForeignModify(EState *estate, ResultRelInfo *result)
+{
+    DynkvModifyState *state = result->ri_FdwState;
+
+    if (!state)
+        return; /* EXPLAIN */
+    modify_finish(state);
+    if (state->rows)
+        dynkv_rows_close(state->rows);
+}
+
+void dynkvEndForeignInsert(EState *estate, ResultRelInfo *result)
+{
+    dynkvEndForeignModify(estate, result);
+}
+
+static void modify_on_finish(QueryDesc *query)
+{
+    dlist_iter at;
+
+    dlist_foreach(at, &modify_states)
+    {
+        DynkvModifyState *state = dlist_container(DynkvModifyState, node, at.cur);
+
+        if (state->estate == query->estate)
+            modify_finish(state);
+    }
+    if (modify_next_finish)
+        modify_next_finish(query);
+    else
+        standard_ExecutorFinish(query);
+}
+
+void dynkv_modify_init(void)
+{
+    modify_next_finish = ExecutorFinish_hook;
+    ExecutorFinish_hook = modify_on_finish;
+}
+
+bool dynkv_modify_counts(const ResultRelInfo *result, DynkvModifyCounts *counts)
+{
+    const DynkvModifyState *state = result->ri_FdwState;
+
+    memset(counts, 0, sizeof *counts);
+    if (!state)
+        return false;
+    counts->is_immediate = state->options->is_immediate;
+    if (state->writer) {
+        counts->buffered = dynkv_writer_buffered(state->writer);
+        counts->flushed = dynkv_writer_flushed(state->writer);
+    }
+    return true;
+}
+
+/* ---- writing ---- */
+
+/* Whether the statement reads the keyspace it inserts into, under whatever table's name. */
+static bool modify_reads_target(const DynkvModifyState *state)
+{
+    EState *estate = state->estate;
+
+    for (Index index = 1; index <= (Index)estate->es_range_table_size; index++) {
+        RangeTblEntry *entry = exec_rt_fetch(index, estate);
+        bool is_same;
+        Relation rel;
+
+        if (entry->rtekind != RTE_RELATION || entry->relkind != RELKIND_FOREIGN_TABLE ||
+            (entry->relid == RelationGetRelid(state->rel) && !entry->inFromCl))
+            continue;
+        if (GetForeignServerIdByRelId(entry->relid) != state->options->serverid)
+            continue;
+        rel = table_open(entry->relid, AccessShareLock);
+        is_same = strcmp(dynkv_table_options(rel)->keyspace, state->options->keyspace) == 0;
+        table_close(rel, NoLock);
+        if (is_same)
+            return true;
+    }
+    return false;
+}
+
+static DynkvWriter *modify_writer(DynkvModifyState *state)
+{
+    DynkvConnection *connection;
+    MemoryContext old;
+
+    if (state->writer)
+        return state->writer;
+    old = MemoryContextSwitchTo(state->estate->es_query_cxt);
+    connection = dynkv_connection_get(state->options->serverid, state->user);
+    state->writer = dynkv_writer_create(connection, state->options,
+                                        RelationGetRelationName(state->rel), state->command);
+    if (state->options->insert_errors)
+        state->unique = dynkv_unique_create(state->rel, connection, state->options, state->codec,
+                                            state->writer);
+    if (state->options->is_immediate &&
+        (state->unique || (!state->rows && modify_reads_target(state))))
+        dynkv_writer_hold(state->writer);
+    MemoryContextSwitchTo(old);
+    return state->writer;
+}
+
+/* A row's key and value, in the current memory context. */
+typedef struct ModifyRow {
+    struct dynkv_slice key;
+    uint32 partition_len;
+    struct dynkv_slice value;
+} ModifyRow;
+
+static void modify_encode(DynkvModifyState *state, TupleTableSlot *slot, ModifyRow *row)
+{
+    StringInfoData key, value;
+
+    slot_getallattrs(slot);
+    initStringInfo(&key);
+    initStringInfo(&value);
+    dynkv_codec_put_key(state->codec, slot->tts_values, slot->tts_isnull, &key,
+                        &row->partition_len);
+    dynkv_codec_put_value(state->codec, slot->tts_values, slot->tts_isnull, &value);
+    row->key = dynkv_slice(key.data, (size_t)key.len);
+    row->value = dynkv_slice(value.data, (size_t)value.len);
+}
+
+/* The key and version that were read; false: the statement has already changed that row. */
+static bool modify_recall(DynkvModifyState *state, TupleTableSlot *plan_slot, ModifyRow *old,
+                          struct dynkv_slice *version)
+{
+    bool is_null;
+    Datum ctid = ExecGetJunkAttribute(plan_slot, state->ctid_attno, &is_null);
+    ModifyDigest digest;
+
+    if (is_null)
+        elog(ERROR, "ctid is NULL");
+    dynkv_rows_recall(state->rows, (ItemPointer)DatumGetPointer(ctid), &old->key,
+                      &old->partition_len, version);
+    if (state->done) {
+        bool found;
+
+        digest.a = dynkv_hash(old->key, 1);
+        digest.b = dynkv_hash(old->key, 2);
+        modifydone_insert(state->done, digest, &found);
+        return !found;
+    }
+    return true;
+}
+
+/* Writes a row that is to be new; false: it is there already, and stays. */
+static bool modify_insert(DynkvModifyState *state, const ModifyRow *row)
+{
+    if (state->skips_existing && dynkv_unique_exists(state->unique, row->key, row->partition_len))
+        return false;
+    if (state->unique && dynkv_unique_check(state->unique, row->key, row->partition_len))
+        dynkv_writer_put_new(state->writer, row->key, row->partition_len, row->value);
+    else
+        dynkv_writer_put(state->writer, row->key, row->partition_len, row->value,
+                         dynkv_slice(NULL, 0));
+    return true;
+}
+
+TupleTableSlot *dynkvExecForeignInsert(EState *estate, ResultRelInfo *result, TupleTableSlot *slot,
+                                       TupleTableSlot *plan_slot)
+{
+    DynkvModifyState *state = result->ri_FdwState;
+    MemoryContext old_context;
+    ModifyRow row;
+    bool is_written;
+
+    modify_writer(state);
+    MemoryContextReset(state->row_context);
+    old_context = MemoryContextSwitchTo(state->row_context);
+    modify_encode(state, slot, &row);
+    is_written = modify_insert(state, &row);
+    MemoryContextSwitchTo(old_context);
+    return is_written ? slot : NULL;
+}
+
+static void modify_move(DynkvModifyState *state, const ModifyRow *old, struct dynkv_slice version,
+                        const ModifyRow *row)
+{
+    if (state->unique)
+        dynkv_unique_check(state->unique, row->key, row->partition_len);
+    dynkv_writer_move(state->writer, old->key, old->partition_len, version, row->key,
+                      row->partition_len, row->value);
+}
+
+TupleTableSlot *dynkvExecForeignUpdate(EState *estate, ResultRelInfo *result, TupleTableSlot *slot,
+                                       TupleTableSlot *plan_slot)
+{
+    DynkvModifyState *state = result->ri_FdwState;
+    DynkvWriter *writer = modify_writer(state);
+    struct dynkv_slice version;
+    MemoryContext old_context;
+    ModifyRow row, old;
+    bool is_first;
+
+    MemoryContextReset(state->row_context);
+    old_context = MemoryContextSwitchTo(state->row_context);
+    is_first = modify_recall(state, plan_slot, &old, &version);
+    if (is_first) {
+        modify_encode(state, slot, &row);
+        if (dynkv_slice_equal(row.key, old.key) && row.partition_len == old.partition_len)
+            dynkv_writer_put(writer, row.key, row.partition_len, row.value, version);
+        else
+            modify_move(state, &old, version, &row);
+    }
+    MemoryContextSwitchTo(old_context);
+    return is_first ? slot : NULL;
+}
+
+/* The row that was, for RETURNING. */
+static void modify_store_old_row(DynkvModifyState *state, TupleTableSlot *plan_slot,
+                                 TupleTableSlot *slot)
+{
+    bool is_null;
+    Datum row = ExecGetJunkAttribute(plan_slot, state->wholerow_attno, &is_null);
+    HeapTupleHeader header;
+    HeapTupleData tuple;
+
+    ExecClearTuple(slot);
+    if (is_null)
+        elog(ERROR, "wholerow is NULL");
+    header = DatumGetHeapTupleHeader(row);
+    tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+    ItemPointerSetInvalid(&tuple.t_self);
+    tuple.t_tableOid = InvalidOid;
+    tuple.t_data = header;
+    heap_deform_tuple(&tuple, slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
+    ExecStoreVirtualTuple(slot);
+    ExecMaterializeSlot(slot);
+}
+
+TupleTableSlot *dynkvExecForeignDelete(EState *estate, ResultRelInfo *result, TupleTableSlot *slot,
+                                       TupleTableSlot *plan_slot)
+{
+    DynkvModifyState *state = result->ri_FdwState;
+    DynkvWriter *writer = modify_writer(state);
+    struct dynkv_slice version;
+    MemoryContext old_context;
+    ModifyRow old;
+    bool is_first;
+
+    MemoryContextReset(state->row_context);
+    old_context = MemoryContextSwitchTo(state->row_context);
+    is_first = modify_recall(state, plan_slot, &old, &version);
+    if (is_first) {
+        dynkv_writer_delete(writer, old.key, old.partition_len, version);
+        if (AttributeNumberIsValid(state->wholerow_attno))
+            modify_store_old_row(state, plan_slot, slot);
+    }
+    MemoryContextSwitchTo(old_context);
+    return is_first ? slot : NULL;
+}

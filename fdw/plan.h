@@ -1,0 +1,35 @@
+/*
+ * plan.h: estimates, paths and plans of foreign scans, made without asking the cluster.
+ *
+ * A plan's fdw_exprs are the values of the bounds, in the order of its bounds; they are evaluated at
+ * execution, so generic plans, parameters and joins bind keys like constants do.
+ */
+#ifndef DYNKV_FDW_PLAN_H
+#define DYNKV_FDW_PLAN_H
+
+#include "postgres.h"
+
+#include "foreign/fdwapi.h"
+
+#include "fdw/match.h"
+
+/* What a ForeignScan's fdw_private says; see dynkv_plan_read. */
+typedef struct DynkvPlan {
+    DynkvAccess access;
+    bool is_target;    /* rows are to be updated or deleted: remember them (rows.h) */
+    bool wants_all;    /* all columns */
+    Bitmapset *wanted; /* else these, by attribute number; may be none */
+    int bound_count;
+    DynkvBound *bounds; /* clause and value are not set: values are in fdw_exprs */
+} DynkvPlan;
+
+/* In the current memory context. */
+extern DynkvPlan *dynkv_plan_read(ForeignScan *scan);
+
+extern void dynkvGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid);
+extern void dynkvGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
+extern ForeignScan *dynkvGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
+                                        ForeignPath *path, List *tlist, List *clauses,
+                                        Plan *outer_plan);
+
+#endif

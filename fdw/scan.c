@@ -1,0 +1,226 @@
+/*
+ * scan.c: a foreign scan.
+ *
+ * Begin touches no network, so that EXPLAIN works without a cluster.  The first Iterate connects,
+ * evaluates the key values and begins to fetch.  A key is one row: of several siblings the latest
+ * written one, and none if that is a tombstone or has expired.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+#include "utils/timestamp.h"
+
+#include "fdw/bind.h"
+#include "fdw/codec.h"
+#include "fdw/compat.h"
+#include "fdw/connection.h"
+#include "fdw/fetch.h"
+#include "fdw/plan.h"
+#include "fdw/rows.h"
+#include "fdw/scan.h"
+
+typedef struct DynkvScanState {
+    DynkvPlan *plan;
+    DynkvTableOptions *options;
+    DynkvKeyColumns columns;
+    DynkvCodec *codec;
+    DynkvBind *bind;
+    DynkvRows *rows; /* of an UPDATE or DELETE's target; else NULL */
+    bool needs_row;  /* some column is wanted */
+    bool keys_only;
+
+    MemoryContext context;       /* of this state */
+    MemoryContext row_context;   /* of the row given out last */
+    DynkvConnection *connection; /* NULL until the first Iterate */
+    DynkvFetch *fetch;           /* NULL: the keyspace is not there, no rows */
+    bool is_bound;               /* the values were evaluated since the last change */
+    uint64 now_ms;               /* what has expired is decided once a scan */
+    DynkvScanCounts counts;
+} DynkvScanState;
+
+static DynkvScanState *scan_state(ForeignScanState *node)
+{
+    return (DynkvScanState *)node->fdw_state;
+}
+
+DynkvScanCounts dynkv_scan_counts(ForeignScanState *node)
+{
+    DynkvScanState *state = scan_state(node);
+    DynkvScanCounts counts = state->counts;
+
+    if (state->fetch)
+        counts.requests = dynkv_fetch_requests(state->fetch);
+    if (state->fetch)
+        counts.own_rows = dynkv_fetch_own_rows(state->fetch, &counts.has_own_writes);
+    return counts;
+}
+
+const char *dynkv_scan_keyspace(ForeignScanState *node)
+{
+    return scan_state(node)->options->keyspace;
+}
+
+void dynkvBeginForeignScan(ForeignScanState *node, int eflags)
+{
+    Relation rel = node->ss.ss_currentRelation;
+    DynkvScanState *state = palloc0(sizeof *state);
+    EState *estate = node->ss.ps.state;
+
+    node->fdw_state = state;
+    state->context = CurrentMemoryContext;
+    state->plan = dynkv_plan_read((ForeignScan *)node->ss.ps.plan);
+    state->options = dynkv_table_options(rel);
+    dynkv_match_key_columns(rel, state->options, &state->columns);
+    state->codec = dynkv_codec_create(rel, state->options);
+    state->bind = dynkv_bind_create(node, state->plan, state->codec, &state->columns);
+    state->needs_row = state->plan->wants_all || state->plan->wanted != NULL;
+    state->keys_only =
+        !state->needs_row ||
+        !dynkv_codec_needs_value(state->codec, state->plan->wants_all ? NULL : state->plan->wanted);
+    if (state->plan->is_target && !(eflags & EXEC_FLAG_EXPLAIN_ONLY))
+        state->rows = dynkv_rows_of(estate, RelationGetRelid(rel));
+    state->row_context =
+        AllocSetContextCreate(CurrentMemoryContext, "dynkv row", ALLOCSET_DEFAULT_SIZES);
+}
+
+/* Own writes that the scan sees: those of the commands before its snapshot was taken. */
+static CommandId scan_before(const EState *estate)
+{
+    return estate->es_snapshot ? estate->es_snapshot->curcid : GetCurrentCommandId(false);
+}
+
+static void scan_connect(ForeignScanState *node)
+{
+    DynkvScanState *state = scan_state(node);
+    EState *estate = node->ss.ps.state;
+    MemoryContext old = MemoryContextSwitchTo(state->context);
+    DynkvFetchPlan plan = {
+        .options = state->options,
+        .table = RelationGetRelationName(node->ss.ss_currentRelation),
+        .access = state->plan->access,
+        .bind = state->bind,
+        .keys_only = state->keys_only,
+        .before = scan_before(estate),
+    };
+
+    state->connection = dynkv_connection_get(
+        state->options->serverid, dynkv_scan_user((ForeignScan *)node->ss.ps.plan, estate));
+    state->fetch = dynkv_fetch_create(state->connection, &plan);
+    MemoryContextSwitchTo(old);
+}
+
+static uint64 scan_now_ms(void)
+{
+    /* Microseconds since 2000 to milliseconds since 1970. */
+    const int64 epoch_days = POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE;
+
+    return (uint64)(GetCurrentTimestamp() / 1000 + epoch_days * SECS_PER_DAY * 1000);
+}
+
+static void scan_bind(ForeignScanState *node)
+{
+    DynkvScanState *state = scan_state(node);
+
+    if (!state->connection)
+        scan_connect(node);
+    dynkv_bind_evaluate(state->bind);
+    state->now_ms = scan_now_ms();
+    state->is_bound = true;
+}
+
+/* Fills the slot with the wanted columns; the others are NULL, and nobody looks at them. */
+static void scan_store_row(ForeignScanState *node, const DynkvEntry *entry,
+                           const struct dynkv_sibling *sibling)
+{
+    DynkvScanState *state = scan_state(node);
+    TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+    MemoryContext old;
+
+    if (state->needs_row) {
+        MemoryContextReset(state->row_context);
+        old = MemoryContextSwitchTo(state->row_context);
+        dynkv_codec_get_row(state->codec, entry->key, sibling->value,
+                            state->plan->wants_all ? NULL : state->plan->wanted, slot->tts_values,
+                            slot->tts_isnull);
+        MemoryContextSwitchTo(old);
+    } else {
+        memset(slot->tts_isnull, true,
+               sizeof *slot->tts_isnull * (size_t)slot->tts_tupleDescriptor->natts);
+    }
+    ExecStoreVirtualTuple(slot);
+    if (state->rows)
+        dynkv_rows_remember(state->rows, entry->key, entry->partition_len, &entry->object->version,
+                            &slot->tts_tid);
+}
+
+static bool scan_next_row(ForeignScanState *node)
+{
+    DynkvScanState *state = scan_state(node);
+    DynkvEntry entry;
+
+    while (dynkv_fetch_next(state->fetch, &entry)) {
+        const struct dynkv_sibling *sibling = dynkv_object_latest(entry.object, state->now_ms);
+
+        if (!sibling)
+            continue;
+        state->counts.rows++;
+        state->counts.bytes += entry.key.len + sibling->value.len;
+        scan_store_row(node, &entry, sibling);
+        return true;
+    }
+    return false;
+}
+
+static uint64 scan_messages(const DynkvScanState *state)
+{
+    struct dynkv_client_stats stats;
+
+    dynkv_client_stats(dynkv_connection_client(state->connection), &stats);
+    return stats.messages_sent;
+}
+
+TupleTableSlot *dynkvIterateForeignScan(ForeignScanState *node)
+{
+    DynkvScanState *state = scan_state(node);
+    TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+    uint64 messages = 0;
+
+    ExecClearTuple(slot);
+    if (!state->is_bound)
+        scan_bind(node);
+    if (!state->fetch)
+        return slot;
+    if (node->ss.ps.instrument)
+        messages = scan_messages(state);
+    scan_next_row(node);
+    if (node->ss.ps.instrument)
+        state->counts.messages += scan_messages(state) - messages;
+    return slot;
+}
+
+void dynkvReScanForeignScan(ForeignScanState *node)
+{
+    DynkvScanState *state = scan_state(node);
+    bool values_changed = node->ss.ps.chgParam != NULL;
+
+    if (!state->is_bound)
+        return;
+    if (state->fetch)
+        dynkv_fetch_restart(state->fetch, values_changed);
+    if (values_changed)
+        state->is_bound = false;
+    else
+        dynkv_bind_rewind(state->bind);
+}
+
+void dynkvEndForeignScan(ForeignScanState *node)
+{
+    DynkvScanState *state = scan_state(node);
+
+    if (state && state->fetch)
+        dynkv_fetch_close(state->fetch);
+}

@@ -1,0 +1,169 @@
+/*
+ * unique.c: keys that wait to be checked, and one multi-get for all of them.
+ */
+#include "postgres.h"
+
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "fdw/report.h"
+#include "fdw/unique.h"
+
+struct DynkvUnique {
+    Relation rel;
+    DynkvConnection *connection;
+    const DynkvTableOptions *options;
+    DynkvCodec *codec;
+    DynkvWriter *writer;
+    DynkvGuard *guard;
+
+    MemoryContext memory; /* of the keys that wait */
+    struct dynkv_key_ref *keys;
+    int count, room;
+};
+
+DynkvUnique *dynkv_unique_create(Relation rel, DynkvConnection *connection,
+                                 const DynkvTableOptions *options, DynkvCodec *codec,
+                                 DynkvWriter *writer)
+{
+    DynkvUnique *unique = palloc0(sizeof *unique);
+
+    unique->rel = rel;
+    unique->connection = connection;
+    unique->options = options;
+    unique->codec = codec;
+    unique->writer = writer;
+    unique->guard = dynkv_guard_create(connection);
+    unique->memory =
+        AllocSetContextCreate(CurrentMemoryContext, "dynkv keys to check", ALLOCSET_SMALL_SIZES);
+    unique->room = options->batch_size;
+    unique->keys = palloc(sizeof *unique->keys * (Size)unique->room);
+    return unique;
+}
+
+/* ---- the error ---- */
+
+/* "(a, b)=(1, x)", as the server's own unique indexes say it. */
+static char *unique_describe(const DynkvUnique *unique, struct dynkv_slice key)
+{
+    TupleDesc desc = RelationGetDescr(unique->rel);
+    Datum *values = palloc(sizeof *values * (Size)desc->natts);
+    bool *nulls = palloc(sizeof *nulls * (Size)desc->natts);
+    Bitmapset *wanted = NULL;
+    StringInfoData names, texts;
+    int count = dynkv_codec_key_count(unique->codec);
+
+    for (int i = 0; i < count; i++)
+        wanted = bms_add_member(wanted, dynkv_codec_key_attno(unique->codec, i));
+    dynkv_codec_get_row(unique->codec, key, dynkv_slice(NULL, 0), wanted, values, nulls);
+    initStringInfo(&names);
+    initStringInfo(&texts);
+    for (int i = 0; i < count; i++) {
+        AttrNumber attno = dynkv_codec_key_attno(unique->codec, i);
+        Form_pg_attribute att = TupleDescAttr(desc, attno - 1);
+        Oid output;
+        bool is_varlena;
+
+        getTypeOutputInfo(att->atttypid, &output, &is_varlena);
+        appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", NameStr(att->attname));
+        appendStringInfo(&texts, "%s%s", i > 0 ? ", " : "",
+                         OidOutputFunctionCall(output, values[attno - 1]));
+    }
+    return psprintf("(%s)=(%s)", names.data, texts.data);
+}
+
+static void unique_violation(const DynkvUnique *unique, struct dynkv_slice key)
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_UNIQUE_VIOLATION),
+             errmsg("duplicate key in foreign table \"%s\"", RelationGetRelationName(unique->rel)),
+             errdetail("Key %s already exists.", unique_describe(unique, key)),
+             errtable(unique->rel)));
+}
+
+/* ---- asking the cluster ---- */
+
+/* The index of a key that is there, or -1. */
+static int unique_ask(DynkvUnique *unique, const struct dynkv_key_ref *keys, int count)
+{
+    const DynkvTableOptions *options = unique->options;
+    const char *table = RelationGetRelationName(unique->rel);
+    const int64 epoch_days = POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE;
+    uint64 now_ms = (uint64)(GetCurrentTimestamp() / 1000 + epoch_days * SECS_PER_DAY * 1000);
+    struct dynkv_call call = {
+        .deadline_ms = (uint32)options->deadline_ms,
+        .r = (uint8)options->r,
+        .strict = options->strict,
+    };
+    const struct dynkv_read_result *reads;
+    struct dynkv_request *get;
+    uint64 keyspace;
+    int found = -1;
+
+    if (count == 0 ||
+        !dynkv_connection_keyspace(unique->connection, options, table, false, &keyspace))
+        return -1;
+    get = dynkv_guard_request(unique->guard,
+                              dynkv_get_start(dynkv_connection_client(unique->connection), keyspace,
+                                              keys, (uint32)count, &call));
+    dynkv_connection_wait(unique->connection, get);
+    if (dynkv_request_error(get))
+        dynkv_report(ERROR, dynkv_request_error(get), dynkv_request_text(get), DYNKV_READING,
+                     table);
+    reads = dynkv_request_reads(get, NULL);
+    for (int i = 0; i < count && found < 0; i++)
+        if (dynkv_object_latest(&reads[i].object, now_ms))
+            found = i;
+    dynkv_guard_free_request(unique->guard, get);
+    return found;
+}
+
+void dynkv_unique_finish(DynkvUnique *unique)
+{
+    int found = unique_ask(unique, unique->keys, unique->count);
+
+    if (found >= 0)
+        unique_violation(unique, unique->keys[found].key);
+    unique->count = 0;
+    MemoryContextReset(unique->memory);
+}
+
+bool dynkv_unique_check(DynkvUnique *unique, struct dynkv_slice key, uint32 partition_len)
+{
+    uint8 *copy;
+
+    switch (dynkv_writer_find(unique->writer, key)) {
+    case DYNKV_WRITER_PUT:
+        unique_violation(unique, key);
+        break;
+    case DYNKV_WRITER_DELETED:
+        return false;
+    case DYNKV_WRITER_NOTHING:
+        break;
+    }
+    if (unique->count == unique->room)
+        dynkv_unique_finish(unique);
+    copy = MemoryContextAlloc(unique->memory, key.len);
+    memcpy(copy, key.data, key.len);
+    unique->keys[unique->count].key = dynkv_slice(copy, key.len);
+    unique->keys[unique->count].partition_len = partition_len;
+    unique->count++;
+    return true;
+}
+
+bool dynkv_unique_exists(DynkvUnique *unique, struct dynkv_slice key, uint32 partition_len)
+{
+    struct dynkv_key_ref ref = {.key = key, .partition_len = partition_len};
+
+    switch (dynkv_writer_find(unique->writer, key)) {
+    case DYNKV_WRITER_PUT:
+        return true;
+    case DYNKV_WRITER_DELETED:
+        return false;
+    case DYNKV_WRITER_NOTHING:
+        break;
+    }
+    return unique_ask(unique, &ref, 1) >= 0;
+}
