@@ -1,0 +1,119 @@
+/*
+ * check_final.c: invariants 3, 4 and 14, once all is healed: acknowledged writes are there, the siblings are
+ * the oracle's maximal writes, all replicas hold the same bytes, and nothing is left in flight.
+ */
+#include "check.h"
+
+static struct dynkv_object final_merged(struct sim *sim, const struct sim_key *key)
+{
+    struct dynkv_object merged = {0};
+
+    for (uint32_t i = 0; i < key->replica_count; i++) {
+        struct sim_node *node = sim_node_by_id(sim, key->replicas[i]);
+        struct dynkv_object held;
+
+        if (!node || !sim_node_serves(node))
+            continue;
+        held = oracle_held(sim, node, key);
+        merged = dynkv_object_merge(&merged, &held, &sim->step_arena);
+    }
+    return merged;
+}
+
+static void final_check_key(struct sim *sim, const struct sim_key *key)
+{
+    struct dynkv_object merged = final_merged(sim, key);
+
+    for (const struct sim_applied *it = key->applied; it; it = it->next_of_key) {
+        bool is_there = object_has_dot(&merged, it->dot);
+        bool covered = dynkv_version_covers(&merged.version, it->dot);
+
+        /* What is only kept for a member that will not come back is not lost; readers don't see it. */
+        if (it->may_be_lost ||
+            oracle_holders(sim, key, it->dot) != oracle_replica_holders(sim, key, it->dot))
+            continue;
+        if (it->is_acknowledged && !covered)
+            sim_violation(sim, "3", "%s: the acknowledged write %u, %s, is gone: version %s",
+                          sim_key_text(key), it->write->number, sim_dot_text(sim, it->dot),
+                          sim_version_text(sim, &merged.version));
+        else if (it->is_durable && !is_there &&
+                 !oracle_is_superseded(key, it, &merged.version, false))
+            sim_violation(sim, "4", "%s: write %u, %s, is maximal and not among the siblings",
+                          sim_key_text(key), it->write->number, sim_dot_text(sim, it->dot));
+    }
+    check_return(sim, key, &merged);
+}
+
+void check_final_siblings(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->swarm.keys; i++) {
+        final_check_key(sim, &sim->keys[i]);
+        dynkv_arena_reset(&sim->step_arena);
+    }
+}
+
+static struct dynkv_slice final_record(struct sim *sim, struct sim_node *node,
+                                       const struct sim_key *key)
+{
+    struct sim_cell *cell =
+        sim_disk_cell(&node->disk, key->partition, sim->keyspaces[key->keyspace].id,
+                      dynkv_slice(key->bytes, key->len), false);
+
+    return cell ? dynkv_buf_slice(&cell->record) : dynkv_slice(NULL, 0);
+}
+
+void check_final_identical(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->swarm.keys; i++) {
+        const struct sim_key *key = &sim->keys[i];
+        struct sim_node *first = NULL;
+
+        for (uint32_t j = 0; j < key->replica_count; j++) {
+            struct sim_node *node = sim_node_by_id(sim, key->replicas[j]);
+
+            if (!node || !sim_node_serves(node))
+                continue;
+            if (!first)
+                first = node;
+            else if (!dynkv_slice_equal(final_record(sim, first, key),
+                                        final_record(sim, node, key)))
+                sim_violation(sim, "14", "%s: %s and %s still differ after all is healed and read",
+                              sim_key_text(key), first->name, node->name);
+        }
+    }
+}
+
+/* Hints for a member whose store was wiped stay until it is replaced. */
+static bool is_for_a_lost_one(struct sim *sim, const struct sim_cell *cell)
+{
+    struct sim_node *target = sim_node_by_id(sim, cell->keyspace);
+
+    return !target || target->is_wiped;
+}
+
+static uint32_t disk_hints(struct sim *sim, const struct sim_node *node)
+{
+    uint32_t count = 0;
+
+    for (struct dynkv_avl_node *it = dynkv_avl_first(&node->disk.hints); it;
+         it = dynkv_avl_next(it))
+        count += DYNKV_CONTAINER(it, struct sim_cell, node)->record.len != 0 &&
+                 !is_for_a_lost_one(sim, DYNKV_CONTAINER(it, struct sim_cell, node));
+    return count;
+}
+
+void check_final_quiet(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->swarm.nodes; i++) {
+        struct sim_node *node = &sim->nodes[i];
+
+        if (!sim_node_serves(node))
+            continue;
+        if (sim_node_counter(sim, node, "operations_in_flight") ||
+            sim_node_counter(sim, node, "slots_in_use"))
+            sim_violation(sim, "14", "%s has work in flight, though nobody asks it anything",
+                          node->name);
+        if (disk_hints(sim, node))
+            sim_violation(sim, "14", "%s keeps hints, though all are healed", node->name);
+    }
+}

@@ -1,0 +1,270 @@
+/* test_scan.c: pages of ordered scans, verified against other replicas. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "cluster.h"
+
+#define KEYS 200
+
+struct seen {
+    unsigned count[KEYS];
+    unsigned total, pages;
+    uint8_t error;
+    bool in_order;
+};
+
+/* Scans everything through one node, page after page. */
+static struct seen scan_all(struct cluster *c, uint32_t node, uint64_t ks, uint8_t r, uint8_t flags,
+                            uint32_t limit)
+{
+    struct dynkv_partition_range all = {0, 16};
+    struct dynkv_scan body = {.keyspace = ks,
+                              .flags = flags,
+                              .r = r,
+                              .partitions = &all,
+                              .partition_count = 1,
+                              .limit = limit};
+    struct seen seen = {.in_order = true};
+    struct dynkv_envelope envelope;
+    union dynkv_body reply;
+    uint32_t last_partition = 0;
+
+    do {
+        assert_true(cluster_ask(c, node, DYNKV_MESSAGE_SCAN, &body, 3000, &envelope, &reply));
+        if (envelope.type != DYNKV_MESSAGE_SCAN_REPLY) {
+            seen.error = reply.error_reply.error;
+            return seen;
+        }
+        seen.pages++;
+        for (uint32_t i = 0; i < reply.scan_reply.entry_count; i++) {
+            const struct dynkv_scan_entry *entry = &reply.scan_reply.entries[i];
+            char key[16] = {0};
+            unsigned number;
+
+            memcpy(key, entry->key.data, entry->key.len);
+            assert_int_equal(sscanf(key, "key%u", &number), 1);
+            seen.count[number]++;
+            seen.total++;
+            seen.in_order = seen.in_order && entry->partition >= last_partition;
+            last_partition = entry->partition;
+        }
+        body.has_cursor = 1;
+        body.cursor_partition = reply.scan_reply.cursor_partition;
+        body.cursor_key = reply.scan_reply.cursor_key;
+    } while (reply.scan_reply.more);
+    return seen;
+}
+
+static uint64_t fill(struct cluster *c)
+{
+    uint64_t ks = cluster_keyspace(c, 0, "t", 3, 2, 2);
+    char key[16];
+
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof key, "key%d", i);
+        assert_int_equal(cluster_put(c, (uint32_t)i % 3, ks, key, "v", NULL).error, DYNKV_OK);
+    }
+    return ks;
+}
+
+static void assert_all_once(const struct seen *seen)
+{
+    assert_int_equal(seen->error, DYNKV_OK);
+    for (int i = 0; i < KEYS; i++)
+        assert_int_equal(seen->count[i], 1);
+    assert_true(seen->in_order);
+}
+
+static void a_scan_gives_every_key_once_at_any_page_size_and_quorum(void **state)
+{
+    struct cluster *c = cluster_new(3, 16);
+    uint64_t ks = fill(c);
+    static const uint32_t limits[] = {1, 7, 100, 1000};
+
+    (void)state;
+    for (uint8_t r = 1; r <= 3; r++)
+        for (unsigned i = 0; i < 4; i++) {
+            struct seen seen = scan_all(c, r % 3, ks, r, 0, limits[i]);
+
+            assert_all_once(&seen);
+        }
+    cluster_free(c);
+}
+
+static void replicas_that_agree_are_verified_without_moving_objects(void **state)
+{
+    struct cluster *c = cluster_new(3, 16);
+    uint64_t ks = fill(c);
+    struct seen seen;
+
+    (void)state;
+    cluster_run(c, 200);
+    seen = scan_all(c, 0, ks, 2, 0, 1000);
+    assert_all_once(&seen);
+    assert_true(cluster_counter(c, 0, "verify_segments") >= 16);
+    assert_int_equal(cluster_counter(c, 0, "verify_mismatches"), 0);
+    cluster_free(c);
+}
+
+static void whole_partitions_are_verified_by_their_trees_alone(void **state)
+{
+    struct cluster *c = cluster_new(3, 16);
+    uint64_t ks = fill(c);
+    struct seen seen;
+
+    (void)state;
+    cluster_run(c, 200);
+    seen = scan_all(c, 0, ks, 2, 0, 1000);
+    assert_all_once(&seen);
+    assert_int_equal(cluster_counter(c, 0, "verify_segments"), 16);
+    assert_int_equal(
+        cluster_counter(c, 1, "verify_by_tree") + cluster_counter(c, 2, "verify_by_tree"), 16);
+    /* Trees that are not ready yet are not asked: the replica reads. */
+    for (uint32_t node = 1; node < 3; node++) {
+        cluster_slow_scans(c, node, 60, 0);
+        cluster_stop(c, node);
+        cluster_start(c, node);
+    }
+    seen = scan_all(c, 0, ks, 2, 0, 1000);
+    assert_all_once(&seen);
+    assert_int_equal(cluster_counter(c, 1, "verify_by_tree"), 0);
+    assert_int_equal(cluster_counter(c, 2, "verify_by_tree"), 0);
+    assert_int_equal(cluster_counter(c, 0, "verify_mismatches"), 0);
+    cluster_free(c);
+}
+
+static void a_scan_finds_what_the_asked_node_itself_missed_and_repairs_it(void **state)
+{
+    static const uint32_t limits[] = {1, 7, 1000};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct cluster *c = cluster_new(3, 16);
+        uint64_t ks;
+        struct seen seen;
+
+        cluster_cut(c, 0, 2, true);
+        cluster_cut(c, 1, 2, true);
+        ks = cluster_keyspace(c, 0, "t", 3, 2, 2);
+        for (int j = 0; j < KEYS; j++) {
+            char key[16];
+
+            snprintf(key, sizeof key, "key%d", j);
+            assert_int_equal(cluster_put(c, 0, ks, key, "v", NULL).error, DYNKV_OK);
+        }
+        cluster_cut(c, 0, 2, false);
+        cluster_cut(c, 1, 2, false);
+        cluster_run(c, 3000);
+        seen = scan_all(c, 2, ks, 2, 0, limits[i]);
+        assert_all_once(&seen);
+        cluster_run(c, 3000);
+        seen = scan_all(c, 2, ks, 1, 0, 1000); /* now by itself */
+        assert_true(seen.total > 0);
+        cluster_free(c);
+    }
+}
+
+static void deleted_keys_are_left_out_unless_asked_for(void **state)
+{
+    struct cluster *c = cluster_new(3, 16);
+    uint64_t ks = fill(c);
+    struct seen seen;
+
+    (void)state;
+    assert_int_equal(cluster_put(c, 1, ks, "key17", NULL, NULL).error, DYNKV_OK);
+    seen = scan_all(c, 0, ks, 2, 0, 50);
+    assert_int_equal(seen.count[17], 0);
+    assert_int_equal(seen.total, KEYS - 1);
+    seen = scan_all(c, 0, ks, 2, DYNKV_SCAN_DEAD_TOO, 50);
+    assert_int_equal(seen.total, KEYS);
+    cluster_free(c);
+}
+
+static void keys_only_leaves_the_values_out(void **state)
+{
+    struct cluster *c = cluster_new(1, 16);
+    uint64_t ks = cluster_keyspace(c, 0, "t", 1, 1, 1);
+    struct dynkv_partition_range all = {0, 16};
+    struct dynkv_scan body = {
+        .keyspace = ks, .flags = DYNKV_SCAN_KEYS_ONLY, .partitions = &all, .partition_count = 1};
+    struct dynkv_envelope envelope;
+    union dynkv_body reply;
+    struct dynkv_object object;
+
+    (void)state;
+    cluster_put(c, 0, ks, "key1", "a long value", NULL);
+    assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_SCAN, &body, 1000, &envelope, &reply));
+    assert_int_equal(reply.scan_reply.entry_count, 1);
+    assert_int_equal(
+        dynkv_object_decode(reply.scan_reply.entries[0].object, cluster_arena(c), &object),
+        DYNKV_OK);
+    assert_int_equal(object.siblings[0].value.len, 0);
+    assert_int_equal(object.siblings[0].flags, DYNKV_SIBLING_STRIPPED);
+    cluster_free(c);
+}
+
+static void a_scan_goes_on_when_the_verifying_replica_dies(void **state)
+{
+    struct cluster *c = cluster_new(3, 16);
+    uint64_t ks = fill(c);
+    struct seen seen;
+
+    (void)state;
+    cluster_stop(c, 1);
+    seen = scan_all(c, 0, ks, 2, 0, 100);
+    assert_all_once(&seen);
+    cluster_stop(c, 2);
+    seen = scan_all(c, 0, ks, 2, 0, 100);
+    assert_int_equal(seen.error, DYNKV_UNAVAILABLE);
+    seen = scan_all(c, 0, ks, 1, 0, 100);
+    assert_all_once(&seen);
+    cluster_free(c);
+}
+
+static void impossible_scans_are_refused(void **state)
+{
+    struct cluster *c = cluster_new(3, 16);
+    uint64_t ks = cluster_keyspace(c, 0, "t", 3, 2, 2);
+    struct dynkv_partition_range beyond = {15, 2};
+    struct dynkv_scan body = {.keyspace = ks, .partitions = &beyond, .partition_count = 1};
+    struct dynkv_envelope envelope;
+    union dynkv_body reply;
+
+    (void)state;
+    assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_SCAN, &body, 1000, &envelope, &reply));
+    assert_int_equal(reply.error_reply.error, DYNKV_INVALID);
+    beyond = (struct dynkv_partition_range){0, UINT32_MAX};
+    assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_SCAN, &body, 1000, &envelope, &reply));
+    assert_int_equal(reply.error_reply.error, DYNKV_INVALID);
+    beyond = (struct dynkv_partition_range){0, 4};
+    body.has_cursor = 1;
+    body.cursor_partition = 9;
+    assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_SCAN, &body, 1000, &envelope, &reply));
+    assert_int_equal(reply.error_reply.error, DYNKV_INVALID);
+    body.has_cursor = 0;
+    body.r = 7;
+    assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_SCAN, &body, 1000, &envelope, &reply));
+    assert_int_equal(reply.error_reply.error, DYNKV_INVALID);
+    cluster_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_scan_gives_every_key_once_at_any_page_size_and_quorum),
+        cmocka_unit_test(replicas_that_agree_are_verified_without_moving_objects),
+        cmocka_unit_test(whole_partitions_are_verified_by_their_trees_alone),
+        cmocka_unit_test(a_scan_finds_what_the_asked_node_itself_missed_and_repairs_it),
+        cmocka_unit_test(deleted_keys_are_left_out_unless_asked_for),
+        cmocka_unit_test(keys_only_leaves_the_values_out),
+        cmocka_unit_test(a_scan_goes_on_when_the_verifying_replica_dies),
+        cmocka_unit_test(impossible_scans_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
