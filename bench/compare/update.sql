@@ -1,0 +1,2 @@
+\set id random(1, :rows)
+UPDATE KV SET value = 'changed to something that is about as long as it was before, one hundred bytes in all, as elsewhere.' WHERE id = :id;
