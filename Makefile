@@ -80,7 +80,7 @@ $(BUILD)/libdynkv.a: $(client_OBJECTS) $(wire_OBJECTS) $(model_OBJECTS) $(base_O
 	$(Q)ar rcs $@ $^
 
 $(BUILD)/dynkvd: $(daemon_OBJECTS) $(call libs,core store wire model base)
-	$(call link,-lnng -lrocksdb -lpthread)
+	$(call link,-rdynamic -lnng -lrocksdb -lpthread)
 $(BUILD)/dynkv: $(cli_OBJECTS) $(BUILD)/libdynkv.a
 	$(call link,-lpthread)
 

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-/* abort() rather than a message: the pure layers may not know stderr; the core dump names the line. */
+/* abort() rather than a message: the pure layers may not know stderr.  dynkvd writes the stack. */
 #define DYNKV_ASSERT(condition) ((condition) ? (void)0 : abort())
 
 #endif

@@ -16,6 +16,7 @@
 #include "daemon/client_socket.h"
 #include "daemon/clock.h"
 #include "daemon/config.h"
+#include "daemon/crash.h"
 #include "daemon/http.h"
 #include "daemon/identity.h"
 #include "daemon/log.h"
@@ -299,6 +300,7 @@ int main(int argc, char **argv)
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file too large is an error of the store, not the end */
+    dynkvd_crash_init();
     raise_descriptor_limit();
     dynkvd_log_init(daemon.config.name, (enum dynkv_log_level)daemon.config.log_level);
     if (open_store(&daemon) && open_sockets(&daemon) && make_node(&daemon))

@@ -200,10 +200,14 @@ static void check_nodes_live(void)
     static char log[LIVE_LOG_MAX];
 
     for (uint32_t i = 0; i < CHAOS_NODES; i++) {
+        int status;
+
         if (killed >> i & 1 || live_node_is_alive(chaos_nodes[i]))
             continue;
+        status = live_node_await_exit(chaos_nodes[i]);
         live_node_log(chaos_nodes[i], log);
-        live_fail(__FILE__, __LINE__, "n%u ended by itself; it wrote:\n%s", i + 1, log);
+        live_fail(__FILE__, __LINE__, "n%u ended by itself (%s %d); it wrote:\n%s", i + 1,
+                  status < 0 ? "signal" : "exit code", status < 0 ? -status : status, log);
     }
 }
 
