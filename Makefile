@@ -93,9 +93,11 @@ UNIT_LIBS_wire   := wire model base
 UNIT_LIBS_core   := core wire model base
 UNIT_LIBS_store  := store model base
 UNIT_LIBS_client := client wire model base
+UNIT_LIBS_daemon := daemon base
 UNIT_LIBS_cli    := cli client wire model base
 UNIT_LINK_store  := -lrocksdb -lpthread
 UNIT_LINK_client := -lnng -lpthread
+UNIT_LINK_daemon := -lnng -lpthread
 # Helpers that several tests of one layer share: tests/unit/<layer>/*.c that are not test_*.c.
 
 define unit_rules
@@ -108,7 +110,7 @@ UNIT_PROGRAMS += $$(UNIT_$(1))
 unit-$(1): $$(UNIT_$(1))
 	scripts/run_unit.sh $$^
 endef
-$(foreach layer,base model wire core store client cli,$(eval $(call unit_rules,$(layer))))
+$(foreach layer,base model wire core store client daemon cli,$(eval $(call unit_rules,$(layer))))
 .PRECIOUS: $(BUILD)/obj/%.o
 
 unit: $(UNIT_PROGRAMS)

@@ -17,7 +17,7 @@ layers_allowed() {
     cluster/core/* | tests/unit/core/*) echo base model wire core ;;
     cluster/store/* | tests/unit/store/*) echo base model store ;;
     cluster/client/* | tests/unit/client/*) echo base model wire client ;;
-    cluster/daemon/*) echo base model wire core store daemon ;;
+    cluster/daemon/* | tests/unit/daemon/*) echo base model wire core store daemon ;;
     cluster/cli/*) echo base model wire client cli ;;
     tests/sim/*) echo base model wire core ;;
     dynkv_fdw.c | fdw/* | tests/unit/fdw/*) echo base model wire client fdw ;;

@@ -1,13 +1,12 @@
 #include "daemon/peer_sender.h"
 
-#include <nng/nng.h>
-#include <nng/protocol/pipeline0/push.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
 #include "base/map.h"
 #include "daemon/log.h"
+#include "daemon/peer_link.h"
 #include "daemon/url.h"
 #include "wire/frame.h"
 
@@ -23,17 +22,15 @@ struct sender {
     struct sender *next_touched, *next_retired;
     struct dynkvd_senders *senders;
     dynkvd_url url;
-    nng_socket socket;
-    nng_aio *aio;
-    uint64_t used_ms; /* monotonic */
+    struct dynkvd_link *link; /* NULL: NNG refused the url */
+    uint64_t used_ms;         /* monotonic */
     bool touched;
 
-    pthread_mutex_t lock; /* what is below is shared with NNG's callback */
+    pthread_mutex_t lock; /* what is below is shared with the link's threads */
     struct frame *first, *last;
-    size_t bytes;
+    struct frame *flying; /* given to the link */
+    size_t bytes;         /* of those that wait */
     uint32_t messages;
-    uint32_t messages_sending;
-    bool sending; /* the aio is in use */
 };
 
 struct dynkvd_senders {
@@ -52,26 +49,6 @@ static void frame_free(struct frame *frame)
     free(frame);
 }
 
-/* With the lock held: takes the first frame as a message to send, or NULL. */
-static nng_msg *sender_take(struct sender *sender)
-{
-    struct frame *frame = sender->first;
-    nng_msg *message;
-
-    if (!frame)
-        return NULL;
-    sender->first = frame->next;
-    if (!sender->first)
-        sender->last = NULL;
-    sender->bytes -= frame->bytes.len;
-    sender->messages -= frame->messages;
-    sender->messages_sending = frame->messages;
-    if (nng_msg_alloc(&message, 0) || nng_msg_append(message, frame->bytes.data, frame->bytes.len))
-        dynkv_out_of_memory(frame->bytes.len);
-    frame_free(frame);
-    return message;
-}
-
 /* With the lock held. */
 static void sender_drop_queue(struct sender *sender)
 {
@@ -87,41 +64,44 @@ static void sender_drop_queue(struct sender *sender)
     sender->messages = 0;
 }
 
-/* Sends the first frame, if there is one and the aio is free. */
+/* Gives the first frame to the link, if there is one and the link is free. */
 static void sender_kick(struct sender *sender)
 {
-    nng_msg *message = NULL;
+    struct frame *frame = NULL;
 
     pthread_mutex_lock(&sender->lock);
-    if (!sender->sending && (message = sender_take(sender)))
-        sender->sending = true;
+    if (!sender->link)
+        sender_drop_queue(sender);
+    if (!sender->flying && sender->first) {
+        frame = sender->flying = sender->first;
+        sender->first = frame->next;
+        if (!sender->first)
+            sender->last = NULL;
+        sender->bytes -= frame->bytes.len;
+        sender->messages -= frame->messages;
+    }
     pthread_mutex_unlock(&sender->lock);
-    if (!message)
-        return;
-    nng_aio_set_msg(sender->aio, message);
-    nng_aio_set_timeout(sender->aio, DYNKVD_SENDER_TIMEOUT_MS);
-    nng_send_aio(sender->socket, sender->aio);
+    if (frame)
+        dynkvd_link_send(sender->link, dynkv_buf_slice(&frame->bytes));
 }
 
-static void sender_callback(void *argument)
+static void sender_on_done(void *argument, bool sent)
 {
     struct sender *sender = argument;
     struct dynkvd_metrics *metrics = sender->senders->metrics;
-    int result = nng_aio_result(sender->aio);
+    struct frame *frame;
 
-    if (result) {
-        nng_msg_free(nng_aio_get_msg(sender->aio));
-        nng_aio_set_msg(sender->aio, NULL);
-    }
     pthread_mutex_lock(&sender->lock);
-    if (result) {
-        dynkvd_metric_add(&metrics->messages_dropped, sender->messages_sending);
-        sender_drop_queue(sender);
-    } else {
+    frame = sender->flying;
+    sender->flying = NULL;
+    if (sent) {
         dynkvd_metric_add(&metrics->frames_sent, 1);
+    } else {
+        dynkvd_metric_add(&metrics->messages_dropped, frame->messages);
+        sender_drop_queue(sender);
     }
-    sender->sending = false;
     pthread_mutex_unlock(&sender->lock);
+    frame_free(frame);
     sender_kick(sender);
 }
 
@@ -147,7 +127,7 @@ static struct sender *sender_new(struct dynkvd_senders *senders, struct dynkv_sl
     struct sender *sender;
     dynkvd_url parsed;
     char why[256];
-    int result;
+    const char *refusal;
 
     if (senders->by_url.count >= DYNKVD_SENDERS_MAX) {
         if (!senders->is_full)
@@ -163,14 +143,9 @@ static struct sender *sender_new(struct dynkvd_senders *senders, struct dynkv_sl
     sender->senders = senders;
     memcpy(sender->url, parsed, sizeof parsed);
     pthread_mutex_init(&sender->lock, NULL);
-    if (nng_aio_alloc(&sender->aio, sender_callback, sender) || nng_push0_open(&sender->socket))
-        dynkv_out_of_memory(sizeof *sender);
-    nng_socket_set_ms(sender->socket, NNG_OPT_RECONNMINT, DYNKVD_SENDER_REDIAL_MIN_MS);
-    nng_socket_set_ms(sender->socket, NNG_OPT_RECONNMAXT, DYNKVD_SENDER_REDIAL_MAX_MS);
-    result = nng_dial(sender->socket, sender->url, NULL, NNG_FLAG_NONBLOCK);
-    if (result)
-        dynkvd_log(DYNKV_LOG_WARNING, "cannot dial the node at %s: %s", sender->url,
-                   nng_strerror(result));
+    sender->link = dynkvd_link_new(sender->url, sender_on_done, sender, &refusal);
+    if (!sender->link)
+        dynkvd_log(DYNKV_LOG_WARNING, "cannot dial the node at %s: %s", sender->url, refusal);
     dynkv_map_add(&senders->by_url, &sender->node, hash);
     return sender;
 }
@@ -278,9 +253,10 @@ void dynkvd_senders_retire_idle(struct dynkvd_senders *senders, uint64_t mono_ms
 
 static void sender_free(struct sender *sender)
 {
-    nng_close(sender->socket);
-    nng_aio_stop(sender->aio);
-    nng_aio_free(sender->aio);
+    if (sender->link)
+        dynkvd_link_free(sender->link);
+    if (sender->flying)
+        frame_free(sender->flying);
     sender_drop_queue(sender);
     pthread_mutex_destroy(&sender->lock);
     free(sender);
