@@ -146,13 +146,19 @@ static void print_write(struct dynkv_cli *cli, struct dynkv_key_ref at,
     struct dynkv_json json = {0};
 
     if (!cli->options->json) {
-        printf("ok, %u acknowledgement%s\n", done->acks, done->acks == 1 ? "" : "s");
+        printf("ok, %u acknowledgement%s", done->acks, done->acks == 1 ? "" : "s");
+        if (done->siblings > 1)
+            printf(", beside %u concurrent write%s", done->siblings - 1u,
+                   done->siblings == 2 ? "" : "s");
+        putchar('\n');
         return;
     }
     dynkv_json_begin_object(&json, NULL);
     dynkv_cli_json_key(&json, cli->options, at);
     dynkv_json_u64(&json, "acks", done->acks);
-    dynkv_json_hex(&json, "context", done->context);
+    if (done->context.len)
+        dynkv_json_hex(&json, "context", done->context);
+    dynkv_json_u64(&json, "siblings", done->siblings);
     dynkv_json_u64(&json, "modified_at_ms", done->timestamp >> 16);
     dynkv_json_end_object(&json);
     dynkv_json_print(&json);

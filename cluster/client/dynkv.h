@@ -185,15 +185,21 @@ struct dynkv_write {
     bool is_delete; /* write a tombstone; value unused */
     bool has_context;
     struct dynkv_slice context; /* encoded version vector: dynkv_version_encode of what was read */
-    uint64_t expires_at_ms;     /* absolute, 0: the keyspace's ttl decides */
+    /* Absolute; 0: the keyspace's ttl decides; DYNKV_EXPIRES_NEVER: never, whatever that is. */
+    uint64_t expires_at_ms;
     struct dynkv_slice value;
 };
 
 struct dynkv_write_result {
     enum dynkv_error error;
     uint8_t acks;
-    struct dynkv_slice context; /* after the write */
+    /*
+     * What replaces this write, as the context of the next one.  Empty if concurrent siblings remain beside
+     * it: who means to replace them, too, reads them first.
+     */
+    struct dynkv_slice context;
     uint64_t timestamp;
+    uint8_t siblings; /* of the key, with the new one; tombstones count */
 };
 
 struct dynkv_request *dynkv_put_start(struct dynkv_client *client, uint64_t keyspace,

@@ -220,7 +220,10 @@ static void item_answered(struct put_message *message, uint32_t i,
 
     result->acks = answer->acks;
     if (!answer->error) {
-        result->context = answer->context;
+        /* The whole version covers siblings that the writer never saw: given back, it would drop them. */
+        if (answer->siblings <= 1)
+            result->context = answer->context;
+        result->siblings = answer->siblings;
         result->timestamp = answer->timestamp;
         item_end(put, i, DYNKV_OK);
         return;

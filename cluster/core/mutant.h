@@ -37,6 +37,7 @@
     X(REMEMBER_WHOLE, remember_whole, "items of one request are taken for one another")           \
     X(FORGET_HINT, forget_hint, "a hint is deleted though its member did not take it")            \
     X(HINT_OWN_ACTOR, hint_own_actor, "a fallback stamps hints with its store's own actor")       \
+    X(TELL_NO_SIBLINGS, tell_no_siblings, "a writer is not told of siblings it had not seen")     \
     X(RESTORE_KEEPS_ACTOR, restore_keeps_actor, "driver: a restored store keeps its actor")       \
     X(WIPE_KEEPS_IDENTITY, wipe_keeps_identity, "driver: a wiped store keeps its member id")
 

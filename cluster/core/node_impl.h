@@ -632,6 +632,7 @@ struct applied { /* what came of it */
     struct dynkv_dot dot;
     uint64_t timestamp;
     struct dynkv_slice context;
+    uint8_t siblings;
 };
 /* True if this very write was applied here before; what came of it is borrowed until the next remember. */
 bool remember_find(struct dynkv_node *node, const struct written *written, struct applied *out);

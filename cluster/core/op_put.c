@@ -217,6 +217,7 @@ static void put_on_forwarded(struct dynkv_node *node, struct put_op *put, struct
         item->acks = result->acks;
         item->result.context = dynkv_slice_copy(result->context, &put->op.arena);
         item->result.timestamp = result->timestamp;
+        item->result.siblings = result->siblings;
     }
     put_decide(node, put, item, result ? (enum dynkv_error)result->error : DYNKV_UNAVAILABLE);
 }

@@ -15,6 +15,14 @@ static struct written put_written(const struct put_op *put, const struct put_ite
     };
 }
 
+/* What the client is told, once W replicas have it. */
+static void put_tell(struct put_op *put, struct put_item *item, const struct applied *applied)
+{
+    item->result.context = dynkv_slice_copy(applied->context, &put->op.arena);
+    item->result.timestamp = applied->timestamp;
+    item->result.siblings = applied->siblings;
+}
+
 /* A repetition: the object stays as it is, and goes to the store and the replicas once more. */
 static bool put_is_repeated(struct dynkv_node *node, struct put_op *put, struct put_item *item,
                             const struct dynkv_object *current)
@@ -26,8 +34,7 @@ static bool put_is_repeated(struct dynkv_node *node, struct put_op *put, struct 
         !dynkv_version_covers(&current->version, applied.dot))
         return false;
     node->counters.writes_recognised++;
-    item->result.context = dynkv_slice_copy(applied.context, &put->op.arena);
-    item->result.timestamp = applied.timestamp;
+    put_tell(put, item, &applied);
     return true;
 }
 
@@ -55,6 +62,23 @@ static struct dynkv_dot put_dot(struct dynkv_node *node, struct put_item *item,
     return dot;
 }
 
+static uint8_t put_siblings(const struct dynkv_node *node, const struct dynkv_object *object)
+{
+    return mutant_is(node, DYNKV_MUTANT_TELL_NO_SIBLINGS) ? 1 : (uint8_t)object->sibling_count;
+}
+
+/* When the new sibling expires; 0: never. */
+static uint64_t put_expiry(const struct dynkv_node *node, const struct put_op *put,
+                           const struct put_item *item)
+{
+    if (mutant_is(node, DYNKV_MUTANT_LOSE_EXPIRY) || item->flags & DYNKV_PUT_DELETE ||
+        item->expires_at_ms == DYNKV_EXPIRES_NEVER)
+        return 0;
+    if (item->expires_at_ms == 0 && put->ttl_ms)
+        return node->now_ms + put->ttl_ms;
+    return item->expires_at_ms;
+}
+
 enum dynkv_error put_mutate(struct dynkv_node *node, struct op *op, uint32_t index,
                             const struct dynkv_object *current, struct dynkv_arena *arena,
                             struct dynkv_object *out)
@@ -62,7 +86,8 @@ enum dynkv_error put_mutate(struct dynkv_node *node, struct op *op, uint32_t ind
     struct put_op *put = (struct put_op *)op;
     struct put_item *item = &put->items[index];
     struct dynkv_version context = current->version;
-    struct dynkv_sibling sibling = {.value = item->value, .expires_at_ms = item->expires_at_ms};
+    struct dynkv_sibling sibling = {.value = item->value,
+                                    .expires_at_ms = put_expiry(node, put, item)};
     struct dynkv_buf encoded = {0};
     struct written written = put_written(put, item);
     struct applied applied;
@@ -81,8 +106,6 @@ enum dynkv_error put_mutate(struct dynkv_node *node, struct op *op, uint32_t ind
     }
     if (mutant_is(node, DYNKV_MUTANT_IGNORE_CONTEXT))
         context = current->version;
-    if (mutant_is(node, DYNKV_MUTANT_LOSE_EXPIRY))
-        sibling.expires_at_ms = 0;
     sibling.dot = put_dot(node, item, current);
     if (sibling.dot.counter == 0)
         return DYNKV_OVERLOADED;
@@ -90,9 +113,6 @@ enum dynkv_error put_mutate(struct dynkv_node *node, struct op *op, uint32_t ind
     if (item->flags & DYNKV_PUT_DELETE) {
         sibling.flags = DYNKV_SIBLING_TOMBSTONE;
         sibling.value = dynkv_slice(NULL, 0);
-        sibling.expires_at_ms = 0;
-    } else if (sibling.expires_at_ms == 0 && put->ttl_ms) {
-        sibling.expires_at_ms = node->now_ms + put->ttl_ms;
     }
     error = dynkv_object_put(current, &context, &sibling, arena, out);
     if (error)
@@ -100,10 +120,11 @@ enum dynkv_error put_mutate(struct dynkv_node *node, struct op *op, uint32_t ind
     if (!dynkv_object_is_within_limits(out))
         return DYNKV_TOO_LARGE;
     dynkv_version_encode(&out->version, &encoded);
-    item->result.context = dynkv_slice_copy(dynkv_buf_slice(&encoded), &op->arena);
-    item->result.timestamp = sibling.timestamp;
+    applied = (struct applied){sibling.dot, sibling.timestamp, dynkv_buf_slice(&encoded),
+                               put_siblings(node, out)};
+    put_tell(put, item, &applied);
+    applied.context = item->result.context;
     dynkv_buf_fini(&encoded);
-    applied = (struct applied){sibling.dot, sibling.timestamp, item->result.context};
     remember(node, &written, &applied);
     return DYNKV_OK;
 }

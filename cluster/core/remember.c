@@ -19,6 +19,7 @@ struct remembered {
     struct dynkv_dot dot;
     uint64_t timestamp;
     struct dynkv_slice context; /* owned: encoded version after the write */
+    uint8_t siblings;
 };
 
 /* All that the client asked for, as one number. */
@@ -55,7 +56,7 @@ bool remember_find(struct dynkv_node *node, const struct written *written, struc
 
         if (it->client != written->client || it->sequence != written->sequence || it->item != item)
             continue;
-        *out = (struct applied){it->dot, it->timestamp, it->context};
+        *out = (struct applied){it->dot, it->timestamp, it->context, it->siblings};
         return true;
     }
     return false;
@@ -88,6 +89,7 @@ void remember(struct dynkv_node *node, const struct written *written, const stru
     it->item = remember_item(node, written);
     it->dot = applied->dot;
     it->timestamp = applied->timestamp;
+    it->siblings = applied->siblings;
     context = dynkv_alloc(applied->context.len);
     memcpy(context, applied->context.data, applied->context.len);
     it->context = dynkv_slice(context, applied->context.len);

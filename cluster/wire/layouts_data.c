@@ -58,6 +58,7 @@ static const struct dynkv_field put_result_fields[] = {
     U8(put_result, acks),
     BYTES(put_result, context, CONTEXT_MAX),
     FIXED64(put_result, timestamp),
+    U8(put_result, siblings),
 };
 static LAYOUT(put_result)
 

@@ -272,9 +272,12 @@ struct dynkv_put_item {
     uint32_t partition_len;
     uint8_t flags;
     struct dynkv_slice context; /* encoded version vector (model/version.h) */
-    uint64_t expires_at_ms;     /* absolute; 0: the keyspace's ttl decides */
+    uint64_t expires_at_ms;     /* absolute; 0: the keyspace's ttl decides; or the constant below */
     struct dynkv_slice value;
 };
+
+/* Of a write, whatever the keyspace's ttl is.  Stored as 0, which means never there. */
+#define DYNKV_EXPIRES_NEVER UINT64_MAX
 
 struct dynkv_put {
     uint64_t keyspace;
@@ -291,6 +294,7 @@ struct dynkv_put_result {
     uint8_t acks;               /* durable acknowledgements when the reply was sent */
     struct dynkv_slice context; /* encoded version vector after the write, when error is OK */
     uint64_t timestamp;         /* of the new sibling */
+    uint8_t siblings; /* of the key after the write; more than 1: context covers unseen ones, too */
 };
 
 struct dynkv_put_reply {

@@ -3,7 +3,8 @@
  *
  * A key's value is a number, u64, and then the register it belongs to, u32.  Its one writer writes 1, 2,
  * 3 ..., each with the context that its last acknowledged write gave it: so a number of which the outcome
- * is unknown may stand beside the next one, as a sibling.  A read gives the greatest.
+ * is unknown may stand beside the next one, as a sibling.  Then that one gives no context, and the number
+ * that follows is written without, over all that its coordinator has.  A read gives the greatest.
  *
  * This is a regular register, not an atomic one: a read may see a number that is being written, and the
  * next read may not.  That is counted, not forbidden.
@@ -69,7 +70,7 @@ static void write_begin(struct chaos_actor *actor)
 {
     struct reg *reg = &registers[actor->key];
     struct dynkv_call call = chaos_call();
-    struct dynkv_write write = {.has_context = true};
+    struct dynkv_write write = {.has_context = reg->acknowledged == 0 || reg->context_len > 0};
     struct dynkv_buf value = {0};
 
     actor->value = ++reg->begun;
@@ -95,7 +96,8 @@ static void write_done(struct chaos_actor *actor)
         CHECK(result->context.len <= sizeof reg->context, "a context of %zu bytes",
               result->context.len);
         reg->acknowledged = actor->value;
-        memcpy(reg->context, result->context.data, result->context.len);
+        if (result->context.len)
+            memcpy(reg->context, result->context.data, result->context.len);
         reg->context_len = result->context.len;
         chaos_register.writes.acknowledged++;
     } else if (result->error == DYNKV_UNAVAILABLE || result->error == DYNKV_TIMEOUT) {

@@ -82,6 +82,8 @@ void check_vanish_state(struct sim *sim, const struct sim_key *key,
                         const struct dynkv_object *object);
 void check_put_result(struct sim *sim, const struct sim_change *change, struct sim_write *write,
                       const struct dynkv_sibling *sibling);
+void check_put_answer(struct sim *sim, const struct sim_write *write,
+                      const struct dynkv_put_result *result);
 void check_merge(struct sim *sim, const struct sim_change *change);
 void check_return(struct sim *sim, const struct sim_key *key, const struct dynkv_object *object);
 void check_acks(struct sim *sim, const struct sim_write *write,

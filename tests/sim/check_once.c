@@ -21,7 +21,8 @@ void check_whole(struct sim *sim, const struct sim_change *change, const struct 
 {
     uint64_t ttl_ms = sim->keyspaces[change->key->keyspace].plan.ttl_ms;
     bool is_delete = (write->item_flags & DYNKV_PUT_DELETE) != 0;
-    uint64_t expires_at_ms = is_delete              ? 0
+    bool is_never = write->expires_at_ms == DYNKV_EXPIRES_NEVER;
+    uint64_t expires_at_ms = is_delete || is_never  ? 0
                              : write->expires_at_ms ? write->expires_at_ms
                              : ttl_ms               ? sim_node_wall_ms(sim, change->node) + ttl_ms
                                                     : 0;

@@ -63,3 +63,29 @@ void check_put_result(struct sim *sim, const struct sim_change *change, struct s
                       change->before.sibling_count, sim_version_text(sim, &change->before.version));
     dynkv_buf_fini(&bytes);
 }
+
+/*
+ * A writer that is told of no siblings may give the answer's version as its next context: all that it covers
+ * must have been seen by the writer, or superseded by something that was.
+ */
+void check_put_answer(struct sim *sim, const struct sim_write *write,
+                      const struct dynkv_put_result *result)
+{
+    const struct sim_applied *own = oracle_answered(sim, write, result);
+    struct dynkv_version told;
+
+    if (!own || result->siblings > 1 || !(write->item_flags & DYNKV_PUT_HAS_CONTEXT) ||
+        dynkv_version_parse(result->context, &sim->step_arena, &told))
+        return;
+    for (const struct sim_applied *it = write->key->applied; it; it = it->next_of_key)
+        if (it != own && it->is_durable && !it->may_be_lost &&
+            dynkv_version_covers(&told, it->dot) &&
+            !dynkv_version_covers(&write->context, it->dot) &&
+            !oracle_is_superseded(write->key, it, &told, false))
+            sim_violation(sim, "2",
+                          "%s: write %u was answered with %u sibling and version %s, which covers "
+                          "%s of write %u; its context %s did not",
+                          sim_key_text(write->key), write->number, result->siblings,
+                          sim_version_text(sim, &told), sim_dot_text(sim, it->dot),
+                          it->write->number, sim_version_text(sim, &write->context));
+}

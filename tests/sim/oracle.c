@@ -521,8 +521,10 @@ static void reply_put(struct sim *sim, struct sim_client *client, struct sim_nod
         SIM_TRACE(sim, "%s answers write %u: %s, %u acks", node->name, write->number,
                   dynkv_error_name((enum dynkv_error)reply->results[i].error),
                   reply->results[i].acks);
-        if (reply->results[i].error == DYNKV_OK)
+        if (reply->results[i].error == DYNKV_OK) {
             check_acks(sim, write, &reply->results[i]);
+            check_put_answer(sim, write, &reply->results[i]);
+        }
         if (reply->results[i].error == DYNKV_SIBLINGS_LIMIT &&
             key_has_replica(write->key, node->id))
             node->refused_replies++; /* refused here, not by a node it was sent on to */

@@ -154,6 +154,8 @@ static struct sim_write *write_draw(struct sim *sim, const struct sim_client *cl
     if (sim_percent(&sim->work_random, sim->swarm.ttl_share))
         write->expires_at_ms =
             SIM_WALL_START_MS + sim->now_us / SIM_MS + sim_below(&sim->work_random, 5000);
+    else if (write->number % 8 == 0) /* no draw, so that seeds keep their meaning */
+        write->expires_at_ms = DYNKV_EXPIRES_NEVER;
     return write;
 }
 
@@ -253,6 +255,9 @@ static void put_on_reply(struct sim *sim, struct sim_client *client,
             oracle_acknowledge(sim, write, &reply->results[i]);
             if (sim_percent(&sim->work_random, 50)) /* what it read is old now */
                 client->contexts[write->key->number] = dynkv_slice(NULL, 0);
+            else if (reply->results[i].siblings == 1) /* as libdynkv gives it on */
+                client->contexts[write->key->number] =
+                    dynkv_slice_copy(reply->results[i].context, &sim->arena);
         } else if (reply->results[i].error == DYNKV_UNAVAILABLE) {
             good = false;
         }

@@ -191,6 +191,9 @@ static void fill_put(struct fake_node *node, const struct dynkv_put *put, struct
         out->results[i].acks = 2;
         out->results[i].context = dynkv_slice_copy(dynkv_buf_slice(&encoded), arena);
         out->results[i].timestamp = 1;
+        /* A value that says so is met by a concurrent one. */
+        out->results[i].siblings =
+            dynkv_slice_equal(put->items[i].value, dynkv_slice_text(FAKE_CONFLICT)) ? 2 : 1;
         dynkv_buf_fini(&encoded);
     }
 }

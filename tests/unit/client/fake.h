@@ -16,6 +16,8 @@
 #define FAKE_PARTITIONS 16u
 #define FAKE_ANY        UINT32_MAX /* of nodes */
 #define FAKE_WAIT_MS    10000u     /* nothing in these tests takes so long but a failure */
+/* A put of this value is answered with a second sibling. */
+#define FAKE_CONFLICT   "conflict"
 
 struct fake_cluster;
 

@@ -55,6 +55,28 @@ static void a_write_goes_to_the_first_replica_alone(void **state)
     fake_cluster_stop(cluster);
 }
 
+static void an_answer_gives_no_context_that_covers_unseen_siblings(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+    struct dynkv_write writes[2] = {write_of("alice", "value"), write_of("bob", FAKE_CONFLICT)};
+    struct dynkv_request *request = dynkv_put_start(client, fake_keyspace(), writes, 2, NULL);
+    const struct dynkv_write_result *results;
+
+    (void)state;
+    dynkv_request_wait(request);
+    results = dynkv_request_writes(request, NULL);
+    assert_int_equal(results[0].error, DYNKV_OK);
+    assert_int_equal(results[0].siblings, 1);
+    assert_true(results[0].context.len > 0);
+    assert_int_equal(results[1].error, DYNKV_OK);
+    assert_int_equal(results[1].siblings, 2);
+    assert_int_equal(results[1].context.len, 0);
+    dynkv_request_free(request);
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
 static void many_writes_take_one_message_a_node(void **state)
 {
     enum { COUNT = 300 };
@@ -336,6 +358,7 @@ int main(void)
         cmocka_unit_test(a_refusal_for_ever_ends),
         cmocka_unit_test(a_keyspace_that_the_node_has_not_heard_of_is_opened_there),
         cmocka_unit_test(deletes_and_contexts_travel),
+        cmocka_unit_test(an_answer_gives_no_context_that_covers_unseen_siblings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -397,6 +397,56 @@ static void a_context_that_no_read_can_have_given_is_refused(void **state)
     cluster_free(c);
 }
 
+static void a_writer_is_told_of_siblings_it_had_not_seen(void **state)
+{
+    struct cluster *c = cluster_new(1, 16);
+    uint64_t ks = cluster_keyspace(c, 0, "t", 1, 1, 1);
+    struct dynkv_put_result first = cluster_put(c, 0, ks, "key", "first", NULL);
+    struct dynkv_slice seen = dynkv_slice_copy(first.context, cluster_arena(c));
+
+    (void)state;
+    assert_int_equal(first.siblings, 1);
+    assert_int_equal(cluster_put(c, 0, ks, "key", "theirs", &seen).siblings, 1);
+    assert_int_equal(cluster_put(c, 0, ks, "key", "mine", &seen).siblings, 2);
+    assert_int_equal(cluster_put(c, 0, ks, "key", "over both", NULL).siblings, 1);
+    cluster_free(c);
+}
+
+static void a_write_can_outlive_its_keyspaces_ttl(void **state)
+{
+    struct cluster *c = cluster_new(1, 16);
+    struct dynkv_keyspace_open open = {.name = dynkv_slice_text("t"),
+                                       .flags = DYNKV_KEYSPACE_CREATE,
+                                       .n = 1,
+                                       .r = 1,
+                                       .w = 1,
+                                       .has_ttl = 1,
+                                       .ttl_ms = 1000};
+    struct dynkv_put_item items[3] = {
+        {.key = dynkv_slice_text("by ttl"), .partition_len = 6},
+        {.key = dynkv_slice_text("at 9"), .partition_len = 4, .expires_at_ms = 9},
+        {.key = dynkv_slice_text("never"),
+         .partition_len = 5,
+         .expires_at_ms = DYNKV_EXPIRES_NEVER},
+    };
+    struct dynkv_put body = {.items = items, .item_count = 3};
+    struct dynkv_object object;
+    struct dynkv_envelope envelope;
+    union dynkv_body reply;
+
+    (void)state;
+    assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_KEYSPACE_OPEN, &open, 1000, &envelope, &reply));
+    body.keyspace = reply.keyspace_reply.keyspaces[0].id;
+    assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_PUT, &body, 1000, &envelope, &reply));
+    cluster_get(c, 0, body.keyspace, "by ttl", false, 1, &object);
+    assert_true(object.siblings[0].expires_at_ms > 1000);
+    cluster_get(c, 0, body.keyspace, "at 9", false, 1, &object);
+    assert_int_equal(object.siblings[0].expires_at_ms, 9);
+    cluster_get(c, 0, body.keyspace, "never", false, 1, &object);
+    assert_int_equal(object.siblings[0].expires_at_ms, 0);
+    cluster_free(c);
+}
+
 static void a_disk_that_fails_takes_the_node_out_of_service(void **state)
 {
     struct cluster *c = cluster_new(3, 64);
@@ -431,6 +481,8 @@ int main(void)
         cmocka_unit_test(the_sibling_limit_is_an_error_to_the_writer),
         cmocka_unit_test(big_objects_come_over_several_replies_and_too_big_ones_not_at_all),
         cmocka_unit_test(a_context_that_no_read_can_have_given_is_refused),
+        cmocka_unit_test(a_writer_is_told_of_siblings_it_had_not_seen),
+        cmocka_unit_test(a_write_can_outlive_its_keyspaces_ttl),
         cmocka_unit_test(a_disk_that_fails_takes_the_node_out_of_service),
     };
 
