@@ -38,10 +38,10 @@ PG_CPPFLAGS := -Icluster -I. -MMD -MP
 PG_CFLAGS := -fvisibility=hidden -Werror
 SHLIB_LINK := $(BUILD)/libdynkv.a -lmsgpackc -Wl,--exclude-libs,ALL
 EXTRA_CLEAN := build dynkv_fdw.d $(wildcard fdw/*.d)
-with_llvm := no
+# No bitcode: clang would write its own header dependencies over those of the objects.
+override with_llvm := no
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
-override with_llvm := no
 -include dynkv_fdw.d $(wildcard fdw/*.d)
 
 dynkv_fdw.so: $(BUILD)/libdynkv.a

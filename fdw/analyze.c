@@ -25,12 +25,12 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/sampling.h"
-#include "utils/timestamp.h"
 
 #include "fdw/analyze.h"
-#include "fdw/codec.h"
 #include "fdw/compat.h"
+#include "fdw/conflict.h"
 #include "fdw/connection.h"
+#include "fdw/moment.h"
 #include "fdw/report.h"
 
 /* Units that the ring is divided into; more partitions than that are read several at a time. */
@@ -55,7 +55,7 @@ typedef struct AnalyzeUnit {
 typedef struct Analyze {
     Relation rel;
     DynkvTableOptions *options;
-    DynkvCodec *codec;
+    DynkvConflict *conflict;
     DynkvConnection *connection;
     DynkvGuard *guard;
     uint64 keyspace;
@@ -159,12 +159,12 @@ static bool analyze_wants_unit(const Analyze *analyze)
 
 /* ---- rows ---- */
 
-static HeapTuple analyze_row(Analyze *analyze, struct dynkv_slice key, struct dynkv_slice value)
+static HeapTuple analyze_row(Analyze *analyze, const DynkvConflictRow *from)
 {
     MemoryContext old = MemoryContextSwitchTo(analyze->row_context);
     HeapTuple row;
 
-    dynkv_codec_get_row(analyze->codec, key, value, NULL, analyze->values, analyze->nulls);
+    dynkv_conflict_get(analyze->conflict, from, analyze->values, analyze->nulls);
     MemoryContextSwitchTo(old);
     row = heap_form_tuple(RelationGetDescr(analyze->rel), analyze->values, analyze->nulls);
     MemoryContextReset(analyze->row_context);
@@ -172,12 +172,12 @@ static HeapTuple analyze_row(Analyze *analyze, struct dynkv_slice key, struct dy
 }
 
 /* The first rows fill the reservoir; a later one takes the place of a random one (Vitter 1985). */
-static void analyze_offer(Analyze *analyze, struct dynkv_slice key, struct dynkv_slice value)
+static void analyze_offer(Analyze *analyze, const DynkvConflictRow *row)
 {
     int place;
 
     if (analyze->row_count < analyze->row_max) {
-        analyze->rows[analyze->row_count++] = analyze_row(analyze, key, value);
+        analyze->rows[analyze->row_count++] = analyze_row(analyze, row);
         return;
     }
     if (analyze->skip < 0)
@@ -186,28 +186,30 @@ static void analyze_offer(Analyze *analyze, struct dynkv_slice key, struct dynkv
     if (analyze->skip <= 0) {
         place = (int)(analyze->row_max * anl_random_fract());
         heap_freetuple(analyze->rows[place]);
-        analyze->rows[place] = analyze_row(analyze, key, value);
+        analyze->rows[place] = analyze_row(analyze, row);
     }
     analyze->skip -= 1;
 }
 
 static void analyze_entry(Analyze *analyze, AnalyzeUnit *unit, const struct dynkv_scan_item *item)
 {
-    const struct dynkv_sibling *sibling = dynkv_object_latest(&item->object, analyze->now_ms);
+    DynkvConflictRow row;
+    bool is_dead = true;
     uint32 i;
 
     analyze->entries += 1;
     analyze->bytes += item->at.key.len;
     for (i = 0; i < item->object.sibling_count; i++)
         analyze->bytes += item->object.siblings[i].value.len;
-    if (!sibling) {
-        unit->dead += 1;
-        return;
+    dynkv_conflict_begin(analyze->conflict, item->at.key, &item->object, analyze->now_ms);
+    while (dynkv_conflict_next(analyze->conflict, &row)) {
+        is_dead = false;
+        if (analyze->row_max > 0)
+            analyze_offer(analyze, &row);
+        unit->alive += 1;
+        analyze->alive_seen += 1;
     }
-    if (analyze->row_max > 0)
-        analyze_offer(analyze, item->at.key, sibling->value);
-    unit->alive += 1;
-    analyze->alive_seen += 1;
+    unit->dead += is_dead;
 }
 
 /* ---- reading ---- */
@@ -274,22 +276,24 @@ static void analyze_read(Analyze *analyze)
 
 static void analyze_init(Analyze *analyze, Relation rel)
 {
-    const int64 epoch_days = POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE;
-
     analyze->rel = rel;
     analyze->options = dynkv_table_options(rel);
     analyze->connection = dynkv_connection_get(analyze->options->serverid, rel->rd_rel->relowner);
     analyze->guard = dynkv_guard_create(analyze->connection);
-    analyze->now_ms =
-        (uint64)(GetCurrentTimestamp() / 1000 + epoch_days * SECS_PER_DAY * INT64CONST(1000));
+    analyze->now_ms = dynkv_now_ms();
     analyze->entries_limit = ANALYZE_COUNT_ENTRIES;
+    /* Statistics are not worth an error, nor a function's time: one of several values is as good. */
+    analyze->options->resolver = NULL;
+    if (analyze->options->conflict == DYNKV_CONFLICT_ERROR)
+        analyze->options->conflict = DYNKV_CONFLICT_LWW;
+    analyze->conflict = dynkv_conflict_create(
+        rel, analyze->options, dynkv_codec_create(rel, analyze->options), NULL, true);
 }
 
 static void analyze_init_sample(Analyze *analyze, HeapTuple *rows, int row_max)
 {
     int natts = RelationGetDescr(analyze->rel)->natts;
 
-    analyze->codec = dynkv_codec_create(analyze->rel, analyze->options);
     analyze->rows = rows;
     analyze->row_max = row_max;
     analyze->entries_wanted = ANALYZE_ENTRIES_A_ROW * row_max;

@@ -9,6 +9,7 @@
 #include "utils/timestamp.h"
 
 #include "fdw/catalog.h"
+#include "fdw/moment.h"
 #include "fdw/compat.h"
 #include "fdw/option_table.h"
 #include "fdw/scan.h"
@@ -71,7 +72,6 @@ bool dynkv_catalog_keyspace(DynkvCatalog *catalog, const char *name, bool create
 void dynkv_catalog_scan(DynkvCatalog *catalog, uint64 keyspace, uint64 limit,
                         DynkvCatalogScan *scan)
 {
-    const int64 epoch_days = POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE;
     struct dynkv_scan_options options = {
         .limit = limit,
         .page_size =
@@ -82,8 +82,7 @@ void dynkv_catalog_scan(DynkvCatalog *catalog, uint64 keyspace, uint64 limit,
 
     memset(scan, 0, sizeof *scan);
     scan->catalog = catalog;
-    scan->now_ms =
-        (uint64)(GetCurrentTimestamp() / 1000 + epoch_days * SECS_PER_DAY * INT64CONST(1000));
+    scan->now_ms = dynkv_now_ms();
     scan->scan =
         dynkv_guard_scan(catalog->guard, dynkv_scan_start(catalog->client, keyspace, &options));
 }

@@ -31,6 +31,7 @@ struct DynkvCodec {
     int partition_count;
     DynkvKeyColumn *keys;
     Bitmapset *key_attnos;
+    DynkvMeta *meta;
     DynkvValueColumns values;
 };
 
@@ -83,6 +84,13 @@ static void codec_add_key(DynkvCodec *codec, Relation rel, AttrNumber attno)
     Oid collation = TupleDescAttr(RelationGetDescr(rel), attno - 1)->attcollation;
 
     dynkv_column_init(&key->column, rel, attno);
+    if (dynkv_meta_has(codec->meta, attno))
+        ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+                        errmsg("column \"%s\" of foreign table \"%s\" cannot be a key: it has the "
+                               "option meta",
+                               key->column.label, codec->table),
+                        errhint("Name the key columns in the option partition_key; without it the "
+                                "first column is the key.")));
     key->kind = dynkv_key_kind(key->column.type);
     if (key->kind == DYNKV_KEY_NONE)
         ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
@@ -166,7 +174,8 @@ static void codec_init_values(DynkvCodec *codec, Relation rel)
         DynkvColumn *column = &values->columns[values->count];
 
         if (att->attisdropped || att->attgenerated == GENERATED_VIRTUAL ||
-            bms_is_member(att->attnum, codec->key_attnos))
+            bms_is_member(att->attnum, codec->key_attnos) ||
+            dynkv_meta_has(codec->meta, att->attnum))
             continue;
         dynkv_column_init(column, rel, att->attnum);
         dynkv_column_init_value(column, rel);
@@ -196,6 +205,7 @@ DynkvCodec *dynkv_codec_create(Relation rel, const DynkvTableOptions *options)
     codec->keyspace = pstrdup(options->keyspace);
     codec->format = options->format;
     codec->natts = RelationGetDescr(rel)->natts;
+    codec->meta = dynkv_meta_create(rel);
     codec_init_keys(codec, rel, options);
     codec_init_values(codec, rel);
     return codec;
@@ -204,6 +214,11 @@ DynkvCodec *dynkv_codec_create(Relation rel, const DynkvTableOptions *options)
 int dynkv_codec_key_count(const DynkvCodec *codec)
 {
     return codec->key_count;
+}
+
+const DynkvMeta *dynkv_codec_meta(const DynkvCodec *codec)
+{
+    return codec->meta;
 }
 
 int dynkv_codec_partition_count(const DynkvCodec *codec)

@@ -11,7 +11,7 @@
  * 'json': one JSON object of them; 'raw': the one value column's bytes.  A column that is missing in
  * the value reads as NULL; a name in the value that is no column is passed over, and is gone once the
  * row is written again (an UPDATE writes the row's columns, not what else was there).  In 'raw' there
- * is no NULL (23502).  Text is UTF-8 in keys and values, whatever the server's encoding.
+ * is no NULL (23502).  Meta columns (meta.h) are no part of key or value.  Text is UTF-8 in keys and values, whatever the server's encoding.
  *
  * A codec is made once an execution, in the memory context that is current then.  Limits of what is
  * written (put_key, put_value) are checked here: 54000 with the table, the size and the limit; and
@@ -30,6 +30,7 @@
 #include "nodes/bitmapset.h"
 
 #include "base/bytes.h"
+#include "fdw/meta.h"
 #include "fdw/option.h"
 
 typedef struct DynkvCodec DynkvCodec;
@@ -41,6 +42,8 @@ extern DynkvCodec *dynkv_codec_create(Relation rel, const DynkvTableOptions *opt
 extern int dynkv_codec_key_count(const DynkvCodec *codec);
 extern int dynkv_codec_partition_count(const DynkvCodec *codec);
 extern AttrNumber dynkv_codec_key_attno(const DynkvCodec *codec, int index);
+
+extern const DynkvMeta *dynkv_codec_meta(const DynkvCodec *codec);
 
 /* Whether a type can be a key column at all; and, with a collation, whether byte order is its order. */
 extern bool dynkv_codec_type_is_key(Oid type);
@@ -67,7 +70,9 @@ extern void dynkv_codec_put_value(DynkvCodec *codec, const Datum *values, const 
  */
 extern void dynkv_codec_get_row(DynkvCodec *codec, struct dynkv_slice key, struct dynkv_slice value,
                                 const Bitmapset *wanted, Datum *values, bool *nulls);
-/* Only key columns are wanted: the value need not be fetched. */
+/* "(a, b)=(1, x)", as the server's own unique indexes say it; palloc'd. */
+extern char *dynkv_codec_describe_key(DynkvCodec *codec, Relation rel, struct dynkv_slice key);
+/* false: only key and meta columns are wanted, and the value need not be fetched. */
 extern bool dynkv_codec_needs_value(const DynkvCodec *codec, const Bitmapset *wanted);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
+#include "catalog/pg_proc.h"
 #include "common/jsonapi.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
@@ -81,6 +82,15 @@ static inline AclResult dynkv_server_aclcheck(Oid serverid, Oid userid, AclMode 
     return object_aclcheck(ForeignServerRelationId, serverid, userid, mode);
 #else
     return pg_foreign_server_aclcheck(serverid, userid, mode);
+#endif
+}
+
+static inline AclResult dynkv_function_aclcheck(Oid function, Oid userid)
+{
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(ProcedureRelationId, function, userid, ACL_EXECUTE);
+#else
+    return pg_proc_aclcheck(function, userid, ACL_EXECUTE);
 #endif
 }
 

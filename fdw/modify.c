@@ -2,7 +2,9 @@
  * modify.c: rows into writes.
  *
  * INSERT is a PUT: it overwrites what is there, unless on_insert says 'error' (unique.h).  UPDATE and DELETE
- * carry the version that the statement read, which the scan noted under the row's ctid (rows.h).
+ * carry the version that the statement read, which the scan noted under the row's ctid (rows.h).  They are
+ * about keys: one that is read as several rows (conflict 'siblings') is written once, and that settles all of
+ * them.  An UPDATE of any of them keeps that one.  A DELETE must have met all: it would take away others, too.
  *
  * There is no ExecForeignBatchInsert: the writer (writer.h) gathers rows however they come, from INSERT,
  * COPY, UPDATE or DELETE, with triggers or RETURNING or without.
@@ -34,7 +36,9 @@
 #include "fdw/codec.h"
 #include "fdw/compat.h"
 #include "fdw/modify.h"
+#include "fdw/moment.h"
 #include "fdw/rows.h"
+#include "fdw/settle.h"
 #include "fdw/unique.h"
 #include "fdw/writer.h"
 
@@ -70,6 +74,8 @@ typedef struct DynkvModifyState {
     DynkvTableOptions *options;
     DynkvCodec *codec;
     CommandId command;
+    CmdType operation;   /* of the statement: an UPDATE may move rows into a partition */
+    bool sets_expiry;    /* it names the column that shows meta 'expires_at' */
     DynkvWriter *writer; /* NULL: nothing written yet */
     DynkvUnique *unique; /* on_insert 'error', once there is a writer; else NULL */
     bool skips_existing; /* ON CONFLICT DO NOTHING */
@@ -78,6 +84,7 @@ typedef struct DynkvModifyState {
     DynkvRows *rows;                       /* of UPDATE and DELETE */
     AttrNumber ctid_attno, wholerow_attno; /* in the plan's rows */
     modifydone_hash *done; /* keys already updated or deleted; NULL: no row can come twice */
+    DynkvSettle *settle;   /* of a DELETE; else NULL */
 } DynkvModifyState;
 
 /* Those of all statements that are being executed. */
@@ -142,6 +149,36 @@ static void modify_on_reset(void *arg)
     dlist_delete(&((DynkvModifyState *)arg)->node);
 }
 
+/* Columns of the table that the statement names, by attribute number. */
+static Bitmapset *modify_named_columns(const ModifyTableState *mtstate, ResultRelInfo *result)
+{
+    EState *estate = mtstate->ps.state;
+    Bitmapset *offset = mtstate->operation == CMD_UPDATE ? ExecGetUpdatedCols(result, estate)
+                                                         : ExecGetInsertedCols(result, estate);
+    Bitmapset *named = NULL;
+    int member = -1;
+
+    while ((member = bms_next_member(offset, member)) >= 0)
+        if (member + FirstLowInvalidHeapAttributeNumber > 0)
+            named = bms_add_member(named, member + FirstLowInvalidHeapAttributeNumber);
+    return named;
+}
+
+/* An INSERT may name a meta column to leave it NULL, as COPY without a list of columns does. */
+static void modify_check_named(DynkvModifyState *state, ModifyTableState *mtstate,
+                               ResultRelInfo *result)
+{
+    const DynkvMeta *meta = dynkv_codec_meta(state->codec);
+    Bitmapset *named;
+
+    if (!meta->columns || mtstate->operation == CMD_DELETE)
+        return;
+    named = modify_named_columns(mtstate, result);
+    if (mtstate->operation == CMD_UPDATE)
+        dynkv_meta_check_written(meta, state->rel, named);
+    state->sets_expiry = bms_is_member(meta->attnos[DYNKV_META_EXPIRES_AT], named);
+}
+
 /* In the query's context: lives until the statement ends, or until abort deletes that context. */
 static DynkvModifyState *modify_create(ModifyTableState *mtstate, ResultRelInfo *result)
 {
@@ -154,6 +191,8 @@ static DynkvModifyState *modify_create(ModifyTableState *mtstate, ResultRelInfo 
     state->rel = result->ri_RelationDesc;
     state->options = dynkv_table_options(state->rel);
     state->codec = dynkv_codec_create(state->rel, state->options);
+    state->operation = mtstate->operation;
+    modify_check_named(state, mtstate, result);
     state->user = dynkv_modify_user(result, estate);
     state->skips_existing = modify_skips_existing(state->rel, plan);
     /* COPY has no plan, and does not tell its command id. */
@@ -187,8 +226,10 @@ void dynkvBeginForeignModify(ModifyTableState *mtstate, ResultRelInfo *result, L
     if (!AttributeNumberIsValid(state->ctid_attno))
         elog(ERROR, "could not find junk ctid column");
     /* A plain scan gives each row once; a join may give it several times, and the first one counts. */
-    if (!IsA(subplan, ForeignScan))
+    if (!IsA(subplan, ForeignScan) || state->options->conflict == DYNKV_CONFLICT_SIBLINGS)
         state->done = modifydone_create(estate->es_query_cxt, 64, NULL);
+    if (mtstate->operation == CMD_DELETE && state->options->conflict == DYNKV_CONFLICT_SIBLINGS)
+        state->settle = dynkv_settle_create(state->rel, state->codec);
 }
 
 void dynkvBeginForeignInsert(ModifyTableState *mtstate, ResultRelInfo *result)
@@ -200,6 +241,8 @@ void dynkvBeginForeignInsert(ModifyTableState *mtstate, ResultRelInfo *result)
 
 static void modify_finish(DynkvModifyState *state)
 {
+    if (state->settle)
+        dynkv_settle_finish(state->settle);
     if (state->unique)
         dynkv_unique_finish(state->unique);
     if (state->writer)
@@ -301,20 +344,33 @@ static DynkvWriter *modify_writer(DynkvModifyState *state)
         state->unique = dynkv_unique_create(state->rel, connection, state->options, state->codec,
                                             state->writer);
     if (state->options->is_immediate &&
-        (state->unique || (!state->rows && modify_reads_target(state))))
+        (state->unique || state->settle || (!state->rows && modify_reads_target(state))))
         dynkv_writer_hold(state->writer);
     MemoryContextSwitchTo(old);
     return state->writer;
 }
 
-/* A row's key and value, in the current memory context. */
-typedef struct ModifyRow {
-    struct dynkv_slice key;
-    uint32 partition_len;
-    struct dynkv_slice value;
-} ModifyRow;
+/* When the new row expires; old: the row that it replaces, NULL for an INSERT. */
+static uint64 modify_expiry(const DynkvModifyState *state, TupleTableSlot *slot,
+                            const DynkvOldRow *old)
+{
+    AttrNumber attno = dynkv_codec_meta(state->codec)->attnos[DYNKV_META_EXPIRES_AT];
+    TimestampTz moment;
 
-static void modify_encode(DynkvModifyState *state, TupleTableSlot *slot, ModifyRow *row)
+    if (!attno)
+        return old ? old->expires_at_ms : 0;
+    if (slot->tts_isnull[attno - 1])
+        return state->sets_expiry ||
+                       (old ? old->expires_at_ms != 0 : state->operation == CMD_UPDATE)
+                   ? DYNKV_EXPIRES_NEVER
+                   : 0;
+    moment = DatumGetTimestampTz(slot->tts_values[attno - 1]);
+    return moment == DT_NOEND ? DYNKV_EXPIRES_NEVER : dynkv_moment_to_ms(moment);
+}
+
+/* The row's key, value and expiry, in the current memory context. */
+static void modify_encode(DynkvModifyState *state, TupleTableSlot *slot, const DynkvOldRow *old,
+                          DynkvNewRow *row)
 {
     StringInfoData key, value;
 
@@ -326,11 +382,43 @@ static void modify_encode(DynkvModifyState *state, TupleTableSlot *slot, ModifyR
     dynkv_codec_put_value(state->codec, slot->tts_values, slot->tts_isnull, &value);
     row->key = dynkv_slice(key.data, (size_t)key.len);
     row->value = dynkv_slice(value.data, (size_t)value.len);
+    row->expires_at_ms = modify_expiry(state, slot, old);
 }
 
-/* The key and version that were read; false: the statement has already changed that row. */
-static bool modify_recall(DynkvModifyState *state, TupleTableSlot *plan_slot, ModifyRow *old,
-                          struct dynkv_slice *version)
+/* What meta columns show is not known of a row before it is written: RETURNING gives NULL. */
+static void modify_clear_meta(const DynkvModifyState *state, const ResultRelInfo *result,
+                              TupleTableSlot *slot)
+{
+    const DynkvMeta *meta = dynkv_codec_meta(state->codec);
+    bool *nulls;
+
+    if (!meta->columns || (!result->ri_projectReturning && !result->ri_TrigDesc))
+        return;
+    nulls = palloc(sizeof *nulls * (Size)slot->tts_tupleDescriptor->natts);
+    memcpy(nulls, slot->tts_isnull, sizeof *nulls * (Size)slot->tts_tupleDescriptor->natts);
+    for (int kind = 0; kind < DYNKV_META_KINDS; kind++)
+        if (meta->attnos[kind] && kind != DYNKV_META_EXPIRES_AT)
+            nulls[meta->attnos[kind] - 1] = true;
+    ExecForceStoreHeapTuple(heap_form_tuple(slot->tts_tupleDescriptor, slot->tts_values, nulls),
+                            slot, false);
+}
+
+/* A row that an INSERT or COPY gives; one that was moved here has what it showed where it was. */
+static void modify_check_given(const DynkvModifyState *state, TupleTableSlot *slot)
+{
+    const DynkvMeta *meta = dynkv_codec_meta(state->codec);
+    Bitmapset *given = NULL;
+
+    if (!meta->columns || state->operation == CMD_UPDATE)
+        return;
+    for (int kind = 0; kind < DYNKV_META_KINDS; kind++)
+        if (meta->attnos[kind] && !slot->tts_isnull[meta->attnos[kind] - 1])
+            given = bms_add_member(given, meta->attnos[kind]);
+    dynkv_meta_check_written(meta, state->rel, given);
+}
+
+/* The row that was read; false: the statement has already changed its key. */
+static bool modify_recall(DynkvModifyState *state, TupleTableSlot *plan_slot, DynkvOldRow *old)
 {
     bool is_null;
     Datum ctid = ExecGetJunkAttribute(plan_slot, state->ctid_attno, &is_null);
@@ -338,8 +426,9 @@ static bool modify_recall(DynkvModifyState *state, TupleTableSlot *plan_slot, Mo
 
     if (is_null)
         elog(ERROR, "ctid is NULL");
-    dynkv_rows_recall(state->rows, (ItemPointer)DatumGetPointer(ctid), &old->key,
-                      &old->partition_len, version);
+    dynkv_rows_recall(state->rows, (ItemPointer)DatumGetPointer(ctid), old);
+    if (state->settle)
+        dynkv_settle_met(state->settle, old);
     if (state->done) {
         bool found;
 
@@ -352,15 +441,14 @@ static bool modify_recall(DynkvModifyState *state, TupleTableSlot *plan_slot, Mo
 }
 
 /* Writes a row that is to be new; false: it is there already, and stays. */
-static bool modify_insert(DynkvModifyState *state, const ModifyRow *row)
+static bool modify_insert(DynkvModifyState *state, const DynkvNewRow *row)
 {
     if (state->skips_existing && dynkv_unique_exists(state->unique, row->key, row->partition_len))
         return false;
     if (state->unique && dynkv_unique_check(state->unique, row->key, row->partition_len))
-        dynkv_writer_put_new(state->writer, row->key, row->partition_len, row->value);
+        dynkv_writer_put_new(state->writer, row);
     else
-        dynkv_writer_put(state->writer, row->key, row->partition_len, row->value,
-                         dynkv_slice(NULL, 0));
+        dynkv_writer_put(state->writer, row, dynkv_slice(NULL, 0));
     return true;
 }
 
@@ -369,25 +457,26 @@ TupleTableSlot *dynkvExecForeignInsert(EState *estate, ResultRelInfo *result, Tu
 {
     DynkvModifyState *state = result->ri_FdwState;
     MemoryContext old_context;
-    ModifyRow row;
+    DynkvNewRow row;
     bool is_written;
 
     modify_writer(state);
     MemoryContextReset(state->row_context);
     old_context = MemoryContextSwitchTo(state->row_context);
-    modify_encode(state, slot, &row);
+    modify_encode(state, slot, NULL, &row);
+    modify_check_given(state, slot);
     is_written = modify_insert(state, &row);
+    if (state->operation == CMD_UPDATE)
+        modify_clear_meta(state, result, slot);
     MemoryContextSwitchTo(old_context);
     return is_written ? slot : NULL;
 }
 
-static void modify_move(DynkvModifyState *state, const ModifyRow *old, struct dynkv_slice version,
-                        const ModifyRow *row)
+static void modify_move(DynkvModifyState *state, const DynkvOldRow *old, const DynkvNewRow *row)
 {
     if (state->unique)
         dynkv_unique_check(state->unique, row->key, row->partition_len);
-    dynkv_writer_move(state->writer, old->key, old->partition_len, version, row->key,
-                      row->partition_len, row->value);
+    dynkv_writer_move(state->writer, old->key, old->partition_len, old->version, row);
 }
 
 TupleTableSlot *dynkvExecForeignUpdate(EState *estate, ResultRelInfo *result, TupleTableSlot *slot,
@@ -395,20 +484,21 @@ TupleTableSlot *dynkvExecForeignUpdate(EState *estate, ResultRelInfo *result, Tu
 {
     DynkvModifyState *state = result->ri_FdwState;
     DynkvWriter *writer = modify_writer(state);
-    struct dynkv_slice version;
     MemoryContext old_context;
-    ModifyRow row, old;
+    DynkvOldRow old;
+    DynkvNewRow row;
     bool is_first;
 
     MemoryContextReset(state->row_context);
     old_context = MemoryContextSwitchTo(state->row_context);
-    is_first = modify_recall(state, plan_slot, &old, &version);
+    is_first = modify_recall(state, plan_slot, &old);
     if (is_first) {
-        modify_encode(state, slot, &row);
+        modify_encode(state, slot, &old, &row);
         if (dynkv_slice_equal(row.key, old.key) && row.partition_len == old.partition_len)
-            dynkv_writer_put(writer, row.key, row.partition_len, row.value, version);
+            dynkv_writer_put(writer, &row, old.version);
         else
-            modify_move(state, &old, version, &row);
+            modify_move(state, &old, &row);
+        modify_clear_meta(state, result, slot);
     }
     MemoryContextSwitchTo(old_context);
     return is_first ? slot : NULL;
@@ -441,16 +531,15 @@ TupleTableSlot *dynkvExecForeignDelete(EState *estate, ResultRelInfo *result, Tu
 {
     DynkvModifyState *state = result->ri_FdwState;
     DynkvWriter *writer = modify_writer(state);
-    struct dynkv_slice version;
     MemoryContext old_context;
-    ModifyRow old;
+    DynkvOldRow old;
     bool is_first;
 
     MemoryContextReset(state->row_context);
     old_context = MemoryContextSwitchTo(state->row_context);
-    is_first = modify_recall(state, plan_slot, &old, &version);
+    is_first = modify_recall(state, plan_slot, &old);
     if (is_first) {
-        dynkv_writer_delete(writer, old.key, old.partition_len, version);
+        dynkv_writer_delete(writer, old.key, old.partition_len, old.version);
         if (AttributeNumberIsValid(state->wholerow_attno))
             modify_store_old_row(state, plan_slot, slot);
     }

@@ -21,6 +21,7 @@
 
 #include "client/dynkv.h"
 #include "fdw/compat.h"
+#include "fdw/meta.h"
 #include "fdw/option.h"
 #include "fdw/option_table.h"
 #include "model/keyspace.h"
@@ -81,7 +82,13 @@ static const DynkvOptionDef option_table[] = {
      TABLE_FIELD(is_immediate), "whether writes wait for the transaction to commit"},
     {"on_insert", S | T, DYNKV_FOR_TABLE, DYNKV_OPTION_ON_INSERT, 0, 0, "put",
      TABLE_FIELD(insert_errors), "whether INSERT of a key that is there overwrites it"},
+    {"conflict", T, DYNKV_FOR_TABLE, DYNKV_OPTION_CONFLICT, 0, 0, "lww", TABLE_FIELD(conflict),
+     "what a key with several concurrent values is read as"},
+    {"resolver", T, DYNKV_FOR_TABLE, DYNKV_OPTION_FUNCTION, 0, 0, NULL, TABLE_FIELD(resolver),
+     "the function that makes one row of the concurrent values of a key"},
 
+    {"meta", C, DYNKV_FOR_NOBODY, DYNKV_OPTION_META, 0, 0, NULL, 0,
+     "what the column shows of a row, instead of a part of its value"},
     {"column_name", C, DYNKV_FOR_NOBODY, DYNKV_OPTION_NAME, 0, 0, NULL, 0,
      "the column's name in stored values; the column's own if not given"},
 };
@@ -106,6 +113,10 @@ static char *option_allowed(const DynkvOptionDef *def)
         return "\"transaction\" or \"immediate\".";
     case DYNKV_OPTION_ON_INSERT:
         return "\"put\" or \"error\".";
+    case DYNKV_OPTION_CONFLICT:
+        return "\"lww\", \"siblings\" or \"error\".";
+    case DYNKV_OPTION_META:
+        return "\"version\", \"siblings\", \"expires_at\", \"modified_at\" or \"node\".";
     case DYNKV_OPTION_BOOL:
         return "\"on\" or \"off\".";
     case DYNKV_OPTION_INT:
@@ -119,6 +130,8 @@ static char *option_allowed(const DynkvOptionDef *def)
         return psprintf("1 to %u letters, digits, \"_\", \"-\", \".\" or \"$\".", DYNKV_NAME_MAX);
     case DYNKV_OPTION_COLUMNS:
         return "column names, separated by commas, none of them twice.";
+    case DYNKV_OPTION_FUNCTION:
+        return "the name of a function with its schema, \"schema.function\".";
     case DYNKV_OPTION_NAME:
         return "a name that is not empty.";
     }
@@ -193,6 +206,34 @@ static bool option_parse_choice(const char *value, const char *first, const char
     return is_second || strcmp(value, first) == 0;
 }
 
+/* The place of the word in a list that NULL ends; -1: it is not there. */
+static int option_find_word(const char *value, const char *const *words)
+{
+    for (int i = 0; words[i]; i++)
+        if (strcmp(value, words[i]) == 0)
+            return i;
+    return -1;
+}
+
+static bool option_parse_conflict(const char *value, DynkvConflictMode *at)
+{
+    static const char *const modes[] = {"lww", "siblings", "error", NULL};
+    int mode = option_find_word(value, modes);
+
+    if (mode >= 0 && at)
+        *at = (DynkvConflictMode)mode;
+    return mode >= 0;
+}
+
+List *dynkv_option_split_function(const char *value)
+{
+    List *names = NIL;
+
+    if (!SplitIdentifierString(pstrdup(value), '.', &names) || list_length(names) != 2)
+        return NIL;
+    return names;
+}
+
 /* Checks the value, and stores it at `at` unless that is NULL. */
 static void option_parse(const DynkvOptionDef *def, const char *value, void *at)
 {
@@ -225,6 +266,12 @@ static void option_parse(const DynkvOptionDef *def, const char *value, void *at)
                                  : value[1] == 'a' ? DYNKV_FORMAT_RAW
                                                    : DYNKV_FORMAT_ROW;
         break;
+    case DYNKV_OPTION_CONFLICT:
+        fine = option_parse_conflict(value, at);
+        break;
+    case DYNKV_OPTION_META:
+        fine = option_find_word(value, dynkv_meta_names) >= 0;
+        break;
     case DYNKV_OPTION_BOOL:
         fine = parse_bool(value, &flag);
         if (fine && at)
@@ -253,6 +300,11 @@ static void option_parse(const DynkvOptionDef *def, const char *value, void *at)
         break;
     case DYNKV_OPTION_COLUMNS:
         option_check_columns(def, value);
+        break;
+    case DYNKV_OPTION_FUNCTION:
+        fine = dynkv_option_split_function(value) != NIL;
+        if (fine && at)
+            *(char **)at = pstrdup(value);
         break;
     case DYNKV_OPTION_NAME:
         fine = value[0] != '\0';
@@ -376,29 +428,39 @@ static void option_check_keys(const char *partition_key, const char *sort_key)
     }
 }
 
+/* What two options of one object say together. */
+static void option_check_pairs(List *options)
+{
+    const char *partition_key = dynkv_option_get(options, "partition_key");
+    const char *sort_key = dynkv_option_get(options, "sort_key");
+    const char *conflict = dynkv_option_get(options, "conflict");
+
+    if (partition_key && sort_key)
+        option_check_keys(partition_key, sort_key);
+    if (conflict && strcmp(conflict, "lww") != 0 && dynkv_option_get(options, "resolver"))
+        option_value_error(option_find("conflict"), conflict,
+                           "A resolver makes one row of the values, so none are left to show or "
+                           "to complain of.");
+    if (dynkv_option_get(options, "meta") && dynkv_option_get(options, "column_name"))
+        option_value_error(option_find("meta"), dynkv_option_get(options, "meta"),
+                           "A meta column is no part of the value, so it has no column_name "
+                           "there.");
+}
+
 void dynkv_option_validate(List *options, Oid catalog)
 {
     int context = option_context(catalog);
-    const char *partition_key = NULL;
-    const char *sort_key = NULL;
     ListCell *cell;
 
     foreach (cell, options) {
         DefElem *element = lfirst_node(DefElem, cell);
         const DynkvOptionDef *def = option_find(element->defname);
-        const char *value;
 
         if (!def || !(def->contexts & context))
             option_name_error(element->defname, catalog);
-        value = defGetString(element);
-        option_parse(def, value, NULL);
-        if (strcmp(def->name, "partition_key") == 0)
-            partition_key = value;
-        else if (strcmp(def->name, "sort_key") == 0)
-            sort_key = value;
+        option_parse(def, defGetString(element), NULL);
     }
-    if (partition_key && sort_key)
-        option_check_keys(partition_key, sort_key);
+    option_check_pairs(options);
 }
 
 /* ---- reading ---- */

@@ -22,6 +22,13 @@ typedef enum DynkvFormat {
     DYNKV_FORMAT_RAW,  /* one value column, its bytes (bytea) or text as they are */
 } DynkvFormat;
 
+/* What a reader is shown of a key with several siblings; see conflict.h. */
+typedef enum DynkvConflictMode {
+    DYNKV_CONFLICT_LWW,      /* the one written last */
+    DYNKV_CONFLICT_SIBLINGS, /* all of them, a row each */
+    DYNKV_CONFLICT_ERROR,
+} DynkvConflictMode;
+
 /* How a session is opened: all of it comes from the server. */
 typedef struct DynkvServerOptions {
     char *hosts;            /* as libdynkv takes them */
@@ -45,6 +52,8 @@ typedef struct DynkvTableOptions {
     int batch_size;     /* rows a put */
     bool is_immediate;  /* write_mode 'immediate'; else 'transaction' */
     bool insert_errors; /* on_insert 'error'; else 'put' */
+    DynkvConflictMode conflict;
+    char *resolver; /* schema.function; NULL: none */
     bool updatable;
     bool truncatable;
     double startup_cost, tuple_cost; /* fdw_startup_cost, fdw_tuple_cost */
@@ -65,6 +74,12 @@ extern bool dynkv_option_is_reserved(const char *keyspace);
 
 /* The name of a column in stored values: its option column_name, else the column's own; palloc'd. */
 extern char *dynkv_option_column_name(Relation rel, AttrNumber attno);
+
+/* What a column shows of the row beside its value, its option meta (meta.h); NULL: it is a value. */
+extern const char *dynkv_option_meta(Relation rel, AttrNumber attno);
+
+/* A function's name in its two parts, schema and function; NIL: it has not two. */
+extern List *dynkv_option_split_function(const char *value);
 
 /* Session settings dynkv_fdw.r and dynkv_fdw.w (0: not set; they win over table and server). */
 extern void dynkv_option_init(void); /* defines them; from _PG_init */

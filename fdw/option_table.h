@@ -16,12 +16,15 @@ typedef enum DynkvOptionType {
     DYNKV_OPTION_FORMAT,
     DYNKV_OPTION_WRITE_MODE,
     DYNKV_OPTION_ON_INSERT,
+    DYNKV_OPTION_CONFLICT,
+    DYNKV_OPTION_META,
     DYNKV_OPTION_BOOL,
     DYNKV_OPTION_INT,
     DYNKV_OPTION_MS, /* an int; units such as 's' are understood */
     DYNKV_OPTION_COST,
     DYNKV_OPTION_KEYSPACE,
-    DYNKV_OPTION_COLUMNS, /* by the rules of SplitIdentifierString: "Mixed Case", folded */
+    DYNKV_OPTION_COLUMNS,  /* by the rules of SplitIdentifierString: "Mixed Case", folded */
+    DYNKV_OPTION_FUNCTION, /* by the same rules, with a point */
     DYNKV_OPTION_NAME,
 } DynkvOptionType;
 

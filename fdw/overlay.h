@@ -24,7 +24,7 @@ extern DynkvOverlay *dynkv_overlay_create(DynkvWriteBuffer *buffer, CommandId be
 /* Whether a key's row is the buffer's affair. */
 extern bool dynkv_overlay_covers(DynkvOverlay *overlay, struct dynkv_slice key);
 
-/* The same, with the row: NULL if it is deleted.  Valid until the next call with this overlay. */
+/* The same, with the row: NULL if it is deleted.  Its dot is zero: it is not written yet.  Valid until the next call with this overlay. */
 extern bool dynkv_overlay_find(DynkvOverlay *overlay, struct dynkv_slice key,
                                const struct dynkv_object **object);
 /* Rows given out that came from the buffer. */

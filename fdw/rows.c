@@ -23,9 +23,11 @@ struct DynkvRows {
 
 /* What stands in the spool before the bytes of key and version. */
 typedef struct RowsEntry {
+    uint64 expires_at_ms;
     uint32 key_len;
     uint32 partition_len;
     uint32 version_len;
+    uint16 place, count;
 } RowsEntry;
 
 /* All statements that are being executed. */
@@ -75,7 +77,7 @@ static uint64 rows_ctid_to_number(ItemPointer ctid)
            (uint64)ItemPointerGetOffsetNumber(ctid) - FirstOffsetNumber;
 }
 
-void dynkv_rows_remember(DynkvRows *rows, struct dynkv_slice key, uint32 partition_len,
+void dynkv_rows_remember(DynkvRows *rows, const DynkvOldRow *row,
                          const struct dynkv_version *version, ItemPointer ctid)
 {
     /* One buffer for the backend: what the library allocates must not hang on an executor state. */
@@ -85,17 +87,20 @@ void dynkv_rows_remember(DynkvRows *rows, struct dynkv_slice key, uint32 partiti
 
     dynkv_buf_reset(&encoded);
     dynkv_version_encode(version, &encoded);
-    entry.key_len = (uint32)key.len;
-    entry.partition_len = partition_len;
+    memset(&entry, 0, sizeof entry);
+    entry.expires_at_ms = row->expires_at_ms;
+    entry.key_len = (uint32)row->key.len;
+    entry.partition_len = row->partition_len;
     entry.version_len = (uint32)encoded.len;
+    entry.place = (uint16)row->place;
+    entry.count = (uint16)row->count;
     number = dynkv_spool_append(rows->spool, &entry, sizeof entry);
-    dynkv_spool_append(rows->spool, key.data, key.len);
+    dynkv_spool_append(rows->spool, row->key.data, row->key.len);
     dynkv_spool_append(rows->spool, encoded.data, encoded.len);
     rows_number_to_ctid(number, ctid);
 }
 
-void dynkv_rows_recall(DynkvRows *rows, ItemPointer ctid, struct dynkv_slice *key,
-                       uint32 *partition_len, struct dynkv_slice *version)
+void dynkv_rows_recall(DynkvRows *rows, ItemPointer ctid, DynkvOldRow *row)
 {
     uint64 number = rows_ctid_to_number(ctid);
     RowsEntry entry;
@@ -107,9 +112,12 @@ void dynkv_rows_recall(DynkvRows *rows, ItemPointer ctid, struct dynkv_slice *ke
     dynkv_spool_read(rows->spool, number, bytes, entry.key_len);
     number += entry.key_len;
     dynkv_spool_read(rows->spool, number, bytes + entry.key_len, entry.version_len);
-    *key = dynkv_slice(bytes, entry.key_len);
-    *partition_len = entry.partition_len;
-    *version = dynkv_slice(bytes + entry.key_len, entry.version_len);
+    row->key = dynkv_slice(bytes, entry.key_len);
+    row->partition_len = entry.partition_len;
+    row->version = dynkv_slice(bytes + entry.key_len, entry.version_len);
+    row->expires_at_ms = entry.expires_at_ms;
+    row->place = entry.place;
+    row->count = entry.count;
 }
 
 void dynkv_rows_close(DynkvRows *rows)

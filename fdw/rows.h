@@ -1,5 +1,5 @@
 /*
- * rows.h: what an UPDATE or DELETE must remember of each row it read: the key and the version.
+ * rows.h: what an UPDATE or DELETE must remember of each row it read: its key, version and expiry.
  *
  * The scan of a statement's target table gives each row a number, hands it up as the row's ctid, and
  * notes key and version under it; the ModifyTable node, however many joins and sorts later, finds them
@@ -19,13 +19,21 @@
 
 typedef struct DynkvRows DynkvRows;
 
+typedef struct DynkvOldRow {
+    struct dynkv_slice key;
+    uint32 partition_len;
+    struct dynkv_slice version; /* encoded */
+    uint64 expires_at_ms;       /* for a write that keeps the row's expiry */
+    int place, count;           /* the row is this one of its key's, from 0 (conflict.h) */
+} DynkvOldRow;
+
 /* The statement's rows of that table: the same for the scan and the modification. */
 extern DynkvRows *dynkv_rows_of(EState *estate, Oid relid);
-extern void dynkv_rows_remember(DynkvRows *rows, struct dynkv_slice key, uint32 partition_len,
+/* The row's version is that argument, not yet encoded. */
+extern void dynkv_rows_remember(DynkvRows *rows, const DynkvOldRow *row,
                                 const struct dynkv_version *version, ItemPointer ctid);
 /* The slices live in the current memory context.  A ctid that is none of ours is an error. */
-extern void dynkv_rows_recall(DynkvRows *rows, ItemPointer ctid, struct dynkv_slice *key,
-                              uint32 *partition_len, struct dynkv_slice *version);
+extern void dynkv_rows_recall(DynkvRows *rows, ItemPointer ctid, DynkvOldRow *row);
 /* The statement ends: gives back the temporary file.  On abort that happens by itself. */
 extern void dynkv_rows_close(DynkvRows *rows);
 

@@ -2,8 +2,7 @@
  * scan.c: a foreign scan.
  *
  * Begin touches no network, so that EXPLAIN works without a cluster.  The first Iterate connects,
- * evaluates the key values and begins to fetch.  A key is one row: of several siblings the latest
- * written one, and none if that is a tombstone or has expired.
+ * evaluates the key values and begins to fetch.  Which rows a key is: conflict.h.
  */
 #include "postgres.h"
 
@@ -12,13 +11,14 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
-#include "utils/timestamp.h"
 
 #include "fdw/bind.h"
 #include "fdw/codec.h"
 #include "fdw/compat.h"
+#include "fdw/conflict.h"
 #include "fdw/connection.h"
 #include "fdw/fetch.h"
+#include "fdw/moment.h"
 #include "fdw/plan.h"
 #include "fdw/rows.h"
 #include "fdw/scan.h"
@@ -30,13 +30,14 @@ typedef struct DynkvScanState {
     DynkvCodec *codec;
     DynkvBind *bind;
     DynkvRows *rows; /* of an UPDATE or DELETE's target; else NULL */
-    bool needs_row;  /* some column is wanted */
-    bool keys_only;
+    DynkvConflict *conflict;
 
     MemoryContext context;       /* of this state */
     MemoryContext row_context;   /* of the row given out last */
     DynkvConnection *connection; /* NULL until the first Iterate */
     DynkvFetch *fetch;           /* NULL: the keyspace is not there, no rows */
+    uint32 partition_len;        /* of the key that was begun last */
+    bool is_begun;               /* one was, since the scan began or began anew */
     bool is_bound;               /* the values were evaluated since the last change */
     uint64 now_ms;               /* what has expired is decided once a scan */
     DynkvScanCounts counts;
@@ -77,10 +78,9 @@ void dynkvBeginForeignScan(ForeignScanState *node, int eflags)
     dynkv_match_key_columns(rel, state->options, &state->columns);
     state->codec = dynkv_codec_create(rel, state->options);
     state->bind = dynkv_bind_create(node, state->plan, state->codec, &state->columns);
-    state->needs_row = state->plan->wants_all || state->plan->wanted != NULL;
-    state->keys_only =
-        !state->needs_row ||
-        !dynkv_codec_needs_value(state->codec, state->plan->wants_all ? NULL : state->plan->wanted);
+    state->conflict = dynkv_conflict_create(rel, state->options, state->codec,
+                                            state->plan->wants_all ? NULL : state->plan->wanted,
+                                            state->plan->wants_all || state->plan->wanted != NULL);
     if (state->plan->is_target && !(eflags & EXEC_FLAG_EXPLAIN_ONLY))
         state->rows = dynkv_rows_of(estate, RelationGetRelid(rel));
     state->row_context =
@@ -103,7 +103,7 @@ static void scan_connect(ForeignScanState *node)
         .table = RelationGetRelationName(node->ss.ss_currentRelation),
         .access = state->plan->access,
         .bind = state->bind,
-        .keys_only = state->keys_only,
+        .keys_only = !dynkv_conflict_needs_value(state->conflict),
         .before = scan_before(estate),
     };
 
@@ -113,14 +113,6 @@ static void scan_connect(ForeignScanState *node)
     MemoryContextSwitchTo(old);
 }
 
-static uint64 scan_now_ms(void)
-{
-    /* Microseconds since 2000 to milliseconds since 1970. */
-    const int64 epoch_days = POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE;
-
-    return (uint64)(GetCurrentTimestamp() / 1000 + epoch_days * SECS_PER_DAY * 1000);
-}
-
 static void scan_bind(ForeignScanState *node)
 {
     DynkvScanState *state = scan_state(node);
@@ -128,51 +120,60 @@ static void scan_bind(ForeignScanState *node)
     if (!state->connection)
         scan_connect(node);
     dynkv_bind_evaluate(state->bind);
-    state->now_ms = scan_now_ms();
+    state->now_ms = dynkv_now_ms();
     state->is_bound = true;
 }
 
 /* Fills the slot with the wanted columns; the others are NULL, and nobody looks at them. */
-static void scan_store_row(ForeignScanState *node, const DynkvEntry *entry,
-                           const struct dynkv_sibling *sibling)
+static void scan_store_row(ForeignScanState *node, const DynkvConflictRow *row)
 {
     DynkvScanState *state = scan_state(node);
     TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
     MemoryContext old;
 
-    if (state->needs_row) {
-        MemoryContextReset(state->row_context);
-        old = MemoryContextSwitchTo(state->row_context);
-        dynkv_codec_get_row(state->codec, entry->key, sibling->value,
-                            state->plan->wants_all ? NULL : state->plan->wanted, slot->tts_values,
-                            slot->tts_isnull);
-        MemoryContextSwitchTo(old);
-    } else {
-        memset(slot->tts_isnull, true,
-               sizeof *slot->tts_isnull * (size_t)slot->tts_tupleDescriptor->natts);
-    }
+    MemoryContextReset(state->row_context);
+    old = MemoryContextSwitchTo(state->row_context);
+    dynkv_conflict_get(state->conflict, row, slot->tts_values, slot->tts_isnull);
+    MemoryContextSwitchTo(old);
     ExecStoreVirtualTuple(slot);
-    if (state->rows)
-        dynkv_rows_remember(state->rows, entry->key, entry->partition_len, &entry->object->version,
-                            &slot->tts_tid);
+    if (state->rows) {
+        DynkvOldRow noted = {
+            .key = row->key,
+            .partition_len = state->partition_len,
+            .expires_at_ms = row->expires_at_ms,
+            .place = row->place,
+            .count = row->count,
+        };
+
+        dynkv_rows_remember(state->rows, &noted, &row->object->version, &slot->tts_tid);
+    }
 }
 
-static bool scan_next_row(ForeignScanState *node)
+/* The next row of the key that was begun, or of one that comes after it; false: no more. */
+static bool scan_find_row(DynkvScanState *state, DynkvConflictRow *row)
 {
-    DynkvScanState *state = scan_state(node);
     DynkvEntry entry;
 
-    while (dynkv_fetch_next(state->fetch, &entry)) {
-        const struct dynkv_sibling *sibling = dynkv_object_latest(entry.object, state->now_ms);
-
-        if (!sibling)
-            continue;
-        state->counts.rows++;
-        state->counts.bytes += entry.key.len + sibling->value.len;
-        scan_store_row(node, &entry, sibling);
-        return true;
+    while (!state->is_begun || !dynkv_conflict_next(state->conflict, row)) {
+        state->is_begun = dynkv_fetch_next(state->fetch, &entry);
+        if (!state->is_begun)
+            return false;
+        state->partition_len = entry.partition_len;
+        dynkv_conflict_begin(state->conflict, entry.key, entry.object, state->now_ms);
     }
-    return false;
+    return true;
+}
+
+static void scan_next_row(ForeignScanState *node)
+{
+    DynkvScanState *state = scan_state(node);
+    DynkvConflictRow row;
+
+    if (!scan_find_row(state, &row))
+        return;
+    state->counts.rows++;
+    state->counts.bytes += row.key.len + row.sibling->value.len;
+    scan_store_row(node, &row);
 }
 
 static uint64 scan_messages(const DynkvScanState *state)
@@ -209,6 +210,7 @@ void dynkvReScanForeignScan(ForeignScanState *node)
 
     if (!state->is_bound)
         return;
+    state->is_begun = false;
     if (state->fetch)
         dynkv_fetch_restart(state->fetch, values_changed);
     if (values_changed)

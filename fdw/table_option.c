@@ -156,3 +156,8 @@ char *dynkv_option_column_name(Relation rel, AttrNumber attno)
 
     return pstrdup(name ? name : NameStr(TupleDescAttr(RelationGetDescr(rel), attno - 1)->attname));
 }
+
+const char *dynkv_option_meta(Relation rel, AttrNumber attno)
+{
+    return dynkv_option_get(GetForeignColumnOptions(RelationGetRelid(rel), attno), "meta");
+}

@@ -3,11 +3,11 @@
  */
 #include "postgres.h"
 
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/timestamp.h"
 
+#include "fdw/conflict.h"
+#include "fdw/moment.h"
 #include "fdw/report.h"
 #include "fdw/unique.h"
 
@@ -45,41 +45,13 @@ DynkvUnique *dynkv_unique_create(Relation rel, DynkvConnection *connection,
 
 /* ---- the error ---- */
 
-/* "(a, b)=(1, x)", as the server's own unique indexes say it. */
-static char *unique_describe(const DynkvUnique *unique, struct dynkv_slice key)
-{
-    TupleDesc desc = RelationGetDescr(unique->rel);
-    Datum *values = palloc(sizeof *values * (Size)desc->natts);
-    bool *nulls = palloc(sizeof *nulls * (Size)desc->natts);
-    Bitmapset *wanted = NULL;
-    StringInfoData names, texts;
-    int count = dynkv_codec_key_count(unique->codec);
-
-    for (int i = 0; i < count; i++)
-        wanted = bms_add_member(wanted, dynkv_codec_key_attno(unique->codec, i));
-    dynkv_codec_get_row(unique->codec, key, dynkv_slice(NULL, 0), wanted, values, nulls);
-    initStringInfo(&names);
-    initStringInfo(&texts);
-    for (int i = 0; i < count; i++) {
-        AttrNumber attno = dynkv_codec_key_attno(unique->codec, i);
-        Form_pg_attribute att = TupleDescAttr(desc, attno - 1);
-        Oid output;
-        bool is_varlena;
-
-        getTypeOutputInfo(att->atttypid, &output, &is_varlena);
-        appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", NameStr(att->attname));
-        appendStringInfo(&texts, "%s%s", i > 0 ? ", " : "",
-                         OidOutputFunctionCall(output, values[attno - 1]));
-    }
-    return psprintf("(%s)=(%s)", names.data, texts.data);
-}
-
 static void unique_violation(const DynkvUnique *unique, struct dynkv_slice key)
 {
     ereport(ERROR,
             (errcode(ERRCODE_UNIQUE_VIOLATION),
              errmsg("duplicate key in foreign table \"%s\"", RelationGetRelationName(unique->rel)),
-             errdetail("Key %s already exists.", unique_describe(unique, key)),
+             errdetail("Key %s already exists.",
+                       dynkv_codec_describe_key(unique->codec, unique->rel, key)),
              errtable(unique->rel)));
 }
 
@@ -90,8 +62,7 @@ static int unique_ask(DynkvUnique *unique, const struct dynkv_key_ref *keys, int
 {
     const DynkvTableOptions *options = unique->options;
     const char *table = RelationGetRelationName(unique->rel);
-    const int64 epoch_days = POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE;
-    uint64 now_ms = (uint64)(GetCurrentTimestamp() / 1000 + epoch_days * SECS_PER_DAY * 1000);
+    uint64 now_ms = dynkv_now_ms();
     struct dynkv_call call = {
         .deadline_ms = (uint32)options->deadline_ms,
         .r = (uint8)options->r,
@@ -114,7 +85,7 @@ static int unique_ask(DynkvUnique *unique, const struct dynkv_key_ref *keys, int
                      table);
     reads = dynkv_request_reads(get, NULL);
     for (int i = 0; i < count && found < 0; i++)
-        if (dynkv_object_latest(&reads[i].object, now_ms))
+        if (dynkv_conflict_has_row(options, &reads[i].object, now_ms))
             found = i;
     dynkv_guard_free_request(unique->guard, get);
     return found;

@@ -129,15 +129,15 @@ static void writer_hold(DynkvWriter *writer, const DynkvBuffered *write)
     dynkv_write_buffer_add(writer->held, write, 0);
 }
 
-static DynkvBuffered writer_new_put(const DynkvWriter *writer, struct dynkv_slice key,
-                                    uint32 partition_len, struct dynkv_slice value,
+static DynkvBuffered writer_new_put(const DynkvWriter *writer, const DynkvNewRow *row,
                                     struct dynkv_slice context)
 {
     return (DynkvBuffered){
-        .write = {.at = {.key = key, .partition_len = partition_len},
+        .write = {.at = {.key = row->key, .partition_len = row->partition_len},
                   .has_context = context.len > 0,
                   .context = context,
-                  .value = value},
+                  .expires_at_ms = row->expires_at_ms,
+                  .value = row->value},
         .command = writer->command,
         .w = (uint8)writer->options->w,
         .strict = writer->options->strict,
@@ -154,18 +154,16 @@ static void writer_add(DynkvWriter *writer, const DynkvBuffered *write)
         writer_send(writer, write);
 }
 
-void dynkv_writer_put(DynkvWriter *writer, struct dynkv_slice key, uint32 partition_len,
-                      struct dynkv_slice value, struct dynkv_slice context)
+void dynkv_writer_put(DynkvWriter *writer, const DynkvNewRow *row, struct dynkv_slice context)
 {
-    DynkvBuffered put = writer_new_put(writer, key, partition_len, value, context);
+    DynkvBuffered put = writer_new_put(writer, row, context);
 
     writer_add(writer, &put);
 }
 
-void dynkv_writer_put_new(DynkvWriter *writer, struct dynkv_slice key, uint32 partition_len,
-                          struct dynkv_slice value)
+void dynkv_writer_put_new(DynkvWriter *writer, const DynkvNewRow *row)
 {
-    DynkvBuffered put = writer_new_put(writer, key, partition_len, value, dynkv_slice(NULL, 0));
+    DynkvBuffered put = writer_new_put(writer, row, dynkv_slice(NULL, 0));
 
     put.is_new = true;
     writer_add(writer, &put);
@@ -174,22 +172,21 @@ void dynkv_writer_put_new(DynkvWriter *writer, struct dynkv_slice key, uint32 pa
 void dynkv_writer_delete(DynkvWriter *writer, struct dynkv_slice key, uint32 partition_len,
                          struct dynkv_slice context)
 {
-    DynkvBuffered delete =
-        writer_new_put(writer, key, partition_len, dynkv_slice(NULL, 0), context);
+    DynkvNewRow nothing = {.key = key, .partition_len = partition_len};
+    DynkvBuffered delete = writer_new_put(writer, &nothing, context);
 
     delete.write.is_delete = true;
     writer_add(writer, &delete);
 }
 
 void dynkv_writer_move(DynkvWriter *writer, struct dynkv_slice old_key, uint32 old_partition_len,
-                       struct dynkv_slice context, struct dynkv_slice new_key,
-                       uint32 new_partition_len, struct dynkv_slice value)
+                       struct dynkv_slice context, const DynkvNewRow *row)
 {
     bool was_holding = writer->is_holding;
 
     writer->is_holding = true;
     dynkv_writer_delete(writer, old_key, old_partition_len, context);
-    dynkv_writer_put(writer, new_key, new_partition_len, value, dynkv_slice(NULL, 0));
+    dynkv_writer_put(writer, row, dynkv_slice(NULL, 0));
     writer->is_holding = was_holding;
 }
 

@@ -25,12 +25,19 @@ extern DynkvWriter *dynkv_writer_create(DynkvConnection *connection,
  * (INSERT ... SELECT from the same table would not end), or checks rows before it writes any.
  */
 extern void dynkv_writer_hold(DynkvWriter *writer);
+/* A row that is to be. */
+typedef struct DynkvNewRow {
+    struct dynkv_slice key;
+    uint32 partition_len;
+    struct dynkv_slice value;
+    uint64 expires_at_ms; /* as in struct dynkv_write */
+} DynkvNewRow;
+
 /* Adds a write; bytes are copied.  context: encoded version vector read, or empty for none. */
-extern void dynkv_writer_put(DynkvWriter *writer, struct dynkv_slice key, uint32 partition_len,
-                             struct dynkv_slice value, struct dynkv_slice context);
+extern void dynkv_writer_put(DynkvWriter *writer, const DynkvNewRow *row,
+                             struct dynkv_slice context);
 /* A put of a key that the cluster does not have: a delete in the same transaction just forgets it. */
-extern void dynkv_writer_put_new(DynkvWriter *writer, struct dynkv_slice key, uint32 partition_len,
-                                 struct dynkv_slice value);
+extern void dynkv_writer_put_new(DynkvWriter *writer, const DynkvNewRow *row);
 extern void dynkv_writer_delete(DynkvWriter *writer, struct dynkv_slice key, uint32 partition_len,
                                 struct dynkv_slice context);
 /*
@@ -39,8 +46,7 @@ extern void dynkv_writer_delete(DynkvWriter *writer, struct dynkv_slice key, uin
  */
 extern void dynkv_writer_move(DynkvWriter *writer, struct dynkv_slice old_key,
                               uint32 old_partition_len, struct dynkv_slice context,
-                              struct dynkv_slice new_key, uint32 new_partition_len,
-                              struct dynkv_slice value);
+                              const DynkvNewRow *row);
 
 /* What was said last of a key by the transaction, or held by the statement, and not sent yet. */
 typedef enum DynkvWriterState {
