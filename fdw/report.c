@@ -71,6 +71,9 @@ static const char *report_hint(enum dynkv_error error, DynkvDoing doing)
                "client addresses.";
     case DYNKV_UNSUPPORTED:
         return "The nodes and the extension are of versions that do not work together.";
+    case DYNKV_INVALID:
+        return "Check r and w: the options of the table and of its server, and the settings "
+               "dynkv_fdw.r and dynkv_fdw.w.";
     case DYNKV_OVERLOADED:
     case DYNKV_STOPPING:
     case DYNKV_NOT_REPLICA:

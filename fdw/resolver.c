@@ -15,6 +15,7 @@
 #include "utils/rel.h"
 
 #include "base/limits.h"
+#include "fdw/column.h"
 #include "fdw/compat.h"
 #include "fdw/resolver.h"
 
@@ -153,19 +154,25 @@ static void resolver_check_key(const DynkvResolver *resolver, struct dynkv_slice
 }
 
 /* For error_context_stack. */
+typedef struct ResolverPlace {
+    const DynkvResolver *resolver;
+    struct dynkv_slice key;
+} ResolverPlace;
+
 static void resolver_context(void *arg)
 {
-    const DynkvResolver *resolver = arg;
+    const ResolverPlace *place = arg;
 
-    errcontext("resolver %s of foreign table \"%s\"", resolver->name,
-               RelationGetRelationName(resolver->rel));
+    errcontext("resolver %s of foreign table \"%s\", key %s", place->resolver->name,
+               RelationGetRelationName(place->resolver->rel), dynkv_hex(place->key));
 }
 
 void dynkv_resolver_call(DynkvResolver *resolver, struct dynkv_slice key, Datum *values,
                          bool *nulls)
 {
+    ResolverPlace place = {resolver, key};
     ErrorContextCallback context = {
-        .previous = error_context_stack, .callback = resolver_context, .arg = resolver};
+        .previous = error_context_stack, .callback = resolver_context, .arg = &place};
     HeapTupleHeader header;
     HeapTupleData row;
     bool is_null;
