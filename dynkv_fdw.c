@@ -6,7 +6,8 @@
  *
  * Behind it: fdw/option.c (what users can set), fdw/codec.c (rows and bytes), fdw/connection.c (clients
  * and waiting), fdw/plan.c and fdw/match.c (what is pushed down), fdw/bind.c (key values at execution),
- * fdw/scan.c, fdw/modify.c, fdw/writer.c (all writes), fdw/txn.c (what waits for the commit), fdw/explain.c.
+ * fdw/scan.c, fdw/conflict.c (which rows a key is), fdw/meta.c (version, expiry and so on), fdw/modify.c,
+ * fdw/writer.c (all writes), fdw/txn.c (what waits for the commit), fdw/explain.c.
  */
 #include "postgres.h"
 

@@ -1,6 +1,8 @@
 /* meta.c: which columns they are, and what they show. */
 #include "postgres.h"
 
+#include <inttypes.h>
+
 #include "access/sysattr.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -187,8 +189,7 @@ static void meta_get_of_sibling(const DynkvMeta *meta, const struct dynkv_siblin
                  values, nulls);
     if (meta_is_wanted(meta, DYNKV_META_NODE, wanted))
         meta_set(meta, DYNKV_META_NODE,
-                 CStringGetTextDatum(psprintf("%016" INT64_MODIFIER "x", sibling->dot.actor)),
-                 values, nulls);
+                 CStringGetTextDatum(psprintf("%016" PRIx64, sibling->dot.actor)), values, nulls);
 }
 
 void dynkv_meta_get(const DynkvMeta *meta, const struct dynkv_object *object,
