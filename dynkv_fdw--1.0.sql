@@ -56,7 +56,8 @@ COMMENT ON FUNCTION dynkv_fdw_session() IS
 CREATE FUNCTION dynkv_nodes(
   server_name text,
   OUT node text, OUT id text, OUT state text, OUT zone text, OUT weight int,
-  OUT client_url text, OUT peer_url text, OUT storage text, OUT uptime interval)
+  OUT client_url text, OUT peer_url text, OUT storage text, OUT uptime interval,
+  OUT store text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10;

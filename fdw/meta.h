@@ -6,7 +6,7 @@
  *   siblings     integer or bigint: how many values of the key are alive
  *   expires_at   timestamptz: when the row is gone; NULL: never.  The only one that can be written
  *   modified_at  timestamptz: the write's hybrid logical clock, to milliseconds
- *   node         text: the store that took the write, 16 hexadecimal digits (dynkv get --json: "actor")
+ *   node         text: the store that took the write, 16 hexadecimal digits (dynkv_nodes(): store)
  *
  * Of a row that the transaction has written itself and not sent yet, version, modified_at and node are
  * NULL; expires_at is NULL, too, if the keyspace's ttl is to decide.

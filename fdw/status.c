@@ -122,7 +122,7 @@ Datum dynkv_nodes(PG_FUNCTION_ARGS)
     nodes = status_ask_nodes(&catalog, &count);
     for (i = 0; i < count; i++) {
         const StatusNode *node = &nodes[i];
-        Datum values[9] = {
+        Datum values[10] = {
             status_text(node->member->name),
             status_id(node->member->id),
             CStringGetTextDatum(node->state),
@@ -132,8 +132,9 @@ Datum dynkv_nodes(PG_FUNCTION_ARGS)
             status_text(node->member->peer_url),
             node->reply ? status_text(node->reply->storage) : (Datum)0,
             node->reply ? status_interval(node->reply->uptime_ms) : (Datum)0,
+            node->reply ? status_id(node->reply->actor) : (Datum)0,
         };
-        bool nulls[9] = {[7] = !node->reply, [8] = !node->reply};
+        bool nulls[10] = {[7] = !node->reply, [8] = !node->reply, [9] = !node->reply};
 
         dynkv_srf_put(&srf, values, nulls);
     }

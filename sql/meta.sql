@@ -25,6 +25,7 @@ SELECT id FROM item WHERE version = (SELECT version FROM item WHERE id = 2);
 SELECT id, v FROM item WHERE expires_at > '2900-01-01';
 SELECT id, v FROM item WHERE siblings = 1 AND id = 3;
 SELECT siblings, count(*) FROM item GROUP BY 1;
+SELECT count(*) AS of_known_nodes FROM item JOIN dynkv_nodes('meta_kv') n ON n.store = item.node;
 EXPLAIN (COSTS OFF, VERBOSE) SELECT id, modified_at FROM item WHERE id = 2 AND version = '\x00';
 
 -- An UPDATE keeps the expiry unless it sets it, whatever else it changes; the key, too.
@@ -74,6 +75,22 @@ INSERT INTO item_now VALUES (20, 'alive');
 COMMIT;
 SELECT v FROM item WHERE id = 20;
 SELECT v FROM item_all WHERE id = 20;
+
+-- A row that a resolver made of several keeps the longest time, if the table does not show it.
+CREATE FOREIGN TABLE item_first (id int, v text)
+  SERVER meta_kv OPTIONS (keyspace 'meta_item', format 'json', resolver 'public.first_item');
+CREATE FUNCTION first_item(item_first[]) RETURNS item_first LANGUAGE sql AS 'SELECT $1[array_upper($1, 1)]';
+CREATE PROCEDURE two_times(moment timestamptz, other timestamptz) LANGUAGE sql AS $$
+  UPDATE item SET v = 'buffered', expires_at = moment WHERE id = 1;
+  INSERT INTO item_now VALUES (1, 'immediate', other);
+$$;
+CALL two_times('2999-01-01', '2999-02-02');
+SELECT * FROM item_first WHERE id = 1;
+UPDATE item_first SET v = v || '!' WHERE id = 1;
+SELECT v, expires_at, siblings FROM item WHERE id = 1;
+CALL two_times('2999-01-01', NULL);
+UPDATE item_first SET v = v || '!' WHERE id = 1;
+SELECT v, expires_at, siblings FROM item WHERE id = 1;
 
 -- A keyspace with a ttl: it decides for an INSERT that does not say when.
 CREATE FOREIGN TABLE brief (id int, v text, expires_at timestamptz OPTIONS (meta 'expires_at'))
@@ -182,7 +199,8 @@ ALTER FOREIGN TABLE bad DROP COLUMN c;
 SELECT * FROM bad;
 
 SET client_min_messages = warning;
-DROP FOREIGN TABLE bad, item, item_plain, item_all, item_now, brief CASCADE;
+DROP PROCEDURE two_times;
+DROP FOREIGN TABLE bad, item, item_plain, item_all, item_now, item_first, brief CASCADE;
 DROP TABLE moving;
 DROP FUNCTION in_an_hour;
 DROP SERVER meta_kv CASCADE;

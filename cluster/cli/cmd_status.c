@@ -176,6 +176,7 @@ static void json_node(struct dynkv_json *json, const struct node_answer *answer)
     }
     dynkv_json_text(json, "name", reply->node_name);
     dynkv_json_id(json, "id", reply->node_id);
+    dynkv_json_id(json, "actor", reply->actor);
     dynkv_json_text(json, "storage", reply->storage);
     dynkv_json_u64(json, "uptime_ms", reply->uptime_ms);
     dynkv_json_id(json, "ring_version", reply->ring_version);

@@ -66,6 +66,7 @@ void dynkv_node_status(const struct dynkv_node *node, struct dynkv_arena *arena,
         .member_count = node->member_count,
         .counters = dynkv_arena_copy(arena, counters, sizeof counters),
         .counter_count = sizeof counters / sizeof counters[0],
+        .actor = node->actor,
     };
     out->down = members_down_list(node, arena, &out->down_count);
 }

@@ -89,6 +89,7 @@ static LAYOUT(counter)
         LIST(status_reply, members, member_count, member, DYNKV_MEMBERS_MAX),
         LIST(status_reply, down, down_count, accuser, DYNKV_MEMBERS_MAX),
         LIST(status_reply, counters, counter_count, counter, COUNTERS_MAX),
+        FIXED64(status_reply, actor),
 };
 LAYOUT(status_reply)
 

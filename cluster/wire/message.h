@@ -185,6 +185,7 @@ struct dynkv_status_reply {
     uint32_t down_count;
     struct dynkv_counter *counters;
     uint32_t counter_count;
+    uint64_t actor; /* the store's incarnation: dots of what this node coordinates have it */
 };
 
 struct dynkv_keyspace_info {
