@@ -46,7 +46,9 @@ DynkvTxnBuffer *dynkv_txn_get(DynkvConnection *connection, const DynkvTableOptio
     kept->connection = connection;
     kept->options = *options;
     kept->options.keyspace = pstrdup(options->keyspace);
-    kept->options.partition_key = kept->options.sort_key = NIL; /* the statement's memory */
+    /* The statement's memory, and of no use to a flush. */
+    kept->options.partition_key = kept->options.sort_key = NIL;
+    kept->options.resolver = NULL;
     kept->table = pstrdup(table);
     kept->buffer = dynkv_write_buffer_create(TopTransactionResourceOwner);
     slist_push_head(&txn_buffers, &kept->node);
