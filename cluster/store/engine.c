@@ -77,7 +77,9 @@ enum dynkv_error dynkv_engine_scan(struct dynkv_engine *engine,
                                    uint32_t *next_partition, struct dynkv_buf *next_key)
 {
     *more = false;
-    return engine->class->scan(engine, range, visit, context, more, next_partition, next_key);
+    if (range->order != DYNKV_ORDER_PARTITION)
+        return engine_merge(engine, range, visit, context, more, next_key);
+    return engine->class->scan(engine, range, 0, visit, context, more, next_partition, next_key);
 }
 
 struct dynkv_engine_value dynkv_engine_meta(struct dynkv_engine *engine, struct dynkv_slice name,

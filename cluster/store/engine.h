@@ -18,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/order.h"
 
 enum dynkv_sync {
     DYNKV_SYNC_ALWAYS, /* write returns when the batch is on disk */
@@ -75,6 +76,7 @@ struct dynkv_engine_range {
     uint32_t limit;
     uint32_t limit_bytes;
     enum dynkv_engine_space space;
+    enum dynkv_order order; /* RISING, FALLING: by key; first_lower is not looked at */
 };
 
 /*
@@ -117,7 +119,9 @@ enum dynkv_error dynkv_engine_write_synced(struct dynkv_engine *engine,
                                            const struct dynkv_engine_op *ops, uint32_t count);
 /*
  * Visits the range.  *more tells whether it stopped (at a limit, or because visit said so) with records
- * left; then the first record not visited is at (*next_partition, next_key appended to next_key).
+ * left; then the first record not visited is at (*next_partition, next_key appended to next_key).  Where
+ * keys decide the order, next_key divides what was visited from the rest (base/order.h), and limits give
+ * way to records of one key that are in several partitions.
  */
 enum dynkv_error dynkv_engine_scan(struct dynkv_engine *engine,
                                    const struct dynkv_engine_range *range,

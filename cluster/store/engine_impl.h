@@ -20,9 +20,10 @@ struct engine_class {
                 struct dynkv_arena *arena, struct dynkv_engine_value *values);
     enum dynkv_error (*write)(struct dynkv_engine *engine, const struct dynkv_engine_op *ops,
                               uint32_t count, bool synced);
+    /* Partition by partition; order is how keys come in each of them (PARTITION: rising). */
     enum dynkv_error (*scan)(struct dynkv_engine *engine, const struct dynkv_engine_range *range,
-                             dynkv_engine_visit *visit, void *context, bool *more,
-                             uint32_t *next_partition, struct dynkv_buf *next_key);
+                             uint32_t limit_each, dynkv_engine_visit *visit, void *context,
+                             bool *more, uint32_t *next_partition, struct dynkv_buf *next_key);
     struct dynkv_engine_value (*meta)(struct dynkv_engine *engine, struct dynkv_slice name,
                                       struct dynkv_arena *arena);
     enum dynkv_error (*sync)(struct dynkv_engine *engine);
@@ -40,12 +41,25 @@ struct dynkv_engine {
 extern const struct engine_class engine_memory;
 extern const struct engine_class engine_rocksdb;
 
+/* As dynkv_engine_scan, of a range by key: the runs of its partitions, merged (merge.c). */
+enum dynkv_error engine_merge(struct dynkv_engine *engine, const struct dynkv_engine_range *range,
+                              dynkv_engine_visit *visit, void *context, bool *more,
+                              struct dynkv_buf *next_key);
+
 /* Counts what a range has visited, and says when it ends before the next record. */
 struct engine_limit {
     uint32_t records;
     uint64_t bytes;
     bool stopped; /* the visitor said so */
 };
+
+/* Whether a key that rises to the bound, or falls to it, is outside. */
+static inline bool engine_is_beyond(const struct dynkv_engine_range *range, struct dynkv_slice key)
+{
+    if (range->order == DYNKV_ORDER_FALLING)
+        return dynkv_slice_compare(key, range->lower) < 0;
+    return range->upper.len && dynkv_slice_compare(key, range->upper) >= 0;
+}
 
 static inline bool engine_limit_reached(const struct engine_limit *so_far,
                                         const struct dynkv_engine_range *range)

@@ -259,8 +259,35 @@ static enum dynkv_error memory_write(struct dynkv_engine *engine, const struct d
     return DYNKV_OK;
 }
 
+/* Where the order begins in the range's place-th partition; it may be outside. */
+static struct dynkv_avl_node *memory_enter(const struct memory *memory,
+                                           const struct dynkv_engine_range *range, uint32_t place)
+{
+    struct dynkv_engine_key at = {range->partitions[place], range->keyspace, range->lower,
+                                  range->space};
+    struct dynkv_avl_node *node;
+
+    if (range->order != DYNKV_ORDER_FALLING) {
+        if (place == 0 && range->first_lower.len)
+            at.key = range->first_lower;
+        return dynkv_avl_seek(&memory->tree, &at, item_compare);
+    }
+    at.key = range->upper;
+    if (range->upper.len == 0 && ++at.keyspace == 0 && ++at.partition == 0)
+        at.space++;
+    node = dynkv_avl_seek(&memory->tree, &at, item_compare);
+    return node ? dynkv_avl_prev(node) : dynkv_avl_last(&memory->tree);
+}
+
+static bool memory_is_in(const struct item *item, const struct dynkv_engine_range *range,
+                         uint32_t partition)
+{
+    return item->at.space == range->space && item->at.partition == partition &&
+           item->at.keyspace == range->keyspace && !engine_is_beyond(range, item->at.key);
+}
+
 static enum dynkv_error memory_scan(struct dynkv_engine *engine,
-                                    const struct dynkv_engine_range *range,
+                                    const struct dynkv_engine_range *range, uint32_t limit_each,
                                     dynkv_engine_visit *visit, void *context, bool *more,
                                     uint32_t *next_partition, struct dynkv_buf *next_key)
 {
@@ -268,29 +295,25 @@ static enum dynkv_error memory_scan(struct dynkv_engine *engine,
     struct engine_limit so_far = {0};
 
     for (uint32_t i = 0; i < range->partition_count; i++) {
-        struct dynkv_engine_key at = {range->partitions[i], range->keyspace, range->lower,
-                                      range->space};
-        struct dynkv_avl_node *node;
+        uint32_t partition = range->partitions[i], count = 0;
+        struct dynkv_avl_node *node = memory_enter(memory, range, i);
 
-        if (i == 0 && range->first_lower.len)
-            at.key = range->first_lower;
-        node = dynkv_avl_seek(&memory->tree, &at, item_compare);
-        for (; node; node = dynkv_avl_next(node)) {
+        while (node && (limit_each == 0 || count < limit_each)) {
             const struct item *item = DYNKV_CONTAINER(node, struct item, in_order);
 
-            if (item->at.space != at.space || item->at.partition != at.partition ||
-                item->at.keyspace != at.keyspace ||
-                (range->upper.len && dynkv_slice_compare(item->at.key, range->upper) >= 0))
+            if (!memory_is_in(item, range, partition))
                 break;
             if (engine_limit_reached(&so_far, range)) {
                 *more = true;
-                *next_partition = at.partition;
+                *next_partition = partition;
                 dynkv_put_raw(next_key, item->at.key);
                 return DYNKV_OK;
             }
-            so_far.stopped = !visit(context, at.partition, item->at.key, item->record);
+            so_far.stopped = !visit(context, partition, item->at.key, item->record);
             so_far.records++;
             so_far.bytes += item->at.key.len + item->record.len;
+            count++;
+            node = range->order == DYNKV_ORDER_FALLING ? dynkv_avl_prev(node) : dynkv_avl_next(node);
         }
     }
     return DYNKV_OK;

@@ -57,8 +57,8 @@ struct dynkv_engine *rocks_open(const struct dynkv_engine_config *config, char *
 void rocks_close(struct dynkv_engine *engine);
 
 enum dynkv_error rocks_scan(struct dynkv_engine *engine, const struct dynkv_engine_range *range,
-                            dynkv_engine_visit *visit, void *context, bool *more,
-                            uint32_t *next_partition, struct dynkv_buf *next_key);
+                            uint32_t limit_each, dynkv_engine_visit *visit, void *context,
+                            bool *more, uint32_t *next_partition, struct dynkv_buf *next_key);
 /* Adds to batch the removal of what the store holds of keyspace. */
 enum dynkv_error rocks_drop_keyspace(struct rocks *rocks, rocksdb_writebatch_t *batch,
                                      uint64_t keyspace);

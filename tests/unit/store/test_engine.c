@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -235,6 +236,85 @@ static void bounds_are_byte_strings_and_the_upper_one_is_outside(void **state)
     assert_int_equal(count_range(f, "b", 1, "a", 1), 0);
 }
 
+/* Reads a range by key in pages of three, checks the order, and gives the count. */
+static uint32_t read_by_key(struct fixture *f, struct dynkv_engine_range *range,
+                            dynkv_engine_visit *visit, void *context)
+{
+    uint32_t pages = 0, unused;
+    struct dynkv_buf divide = {0};
+    bool more;
+
+    do {
+        dynkv_buf_reset(&divide);
+        assert_int_equal(
+            dynkv_engine_scan(f->engine, range, visit, context, &more, &unused, &divide),
+            DYNKV_OK);
+        *(range->order == DYNKV_ORDER_FALLING ? &range->upper : &range->lower) =
+            dynkv_slice_copy(dynkv_buf_slice(&divide), &f->arena);
+        pages++;
+    } while (more);
+    dynkv_buf_fini(&divide);
+    return pages;
+}
+
+struct numbers {
+    int next, step;
+    size_t record_len;
+};
+
+static bool number_visit(void *context, uint32_t partition, struct dynkv_slice key,
+                         struct dynkv_slice record)
+{
+    struct numbers *numbers = context;
+    char text[8];
+
+    assert_int_equal(partition, (uint32_t)(numbers->next < 100 ? 0 : numbers->next % 4));
+    snprintf(text, sizeof text, "%04d", numbers->next);
+    assert_true(dynkv_slice_equal(key, dynkv_slice_text(text)));
+    assert_int_equal(record.len, numbers->record_len);
+    assert_int_equal(record.data[record.len - 1], (uint8_t)numbers->next);
+    numbers->next += numbers->step;
+    return true;
+}
+
+/* The first hundred keys are all in one partition, whose run must read on many times. */
+static void a_range_by_key_merges_partitions_however_uneven_and_large_they_are(void **state)
+{
+    static const uint32_t partitions[] = {0, 1, 2, 3};
+    static const size_t lens[] = {1, 9000};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < 2; i++) {
+        char key[8], *record = dynkv_arena_calloc(&f->arena, 1, lens[i]);
+        struct dynkv_engine_range range = {.keyspace = 7,
+                                           .partitions = partitions,
+                                           .partition_count = 4,
+                                           .limit = 40,
+                                           .order = DYNKV_ORDER_RISING};
+        struct numbers numbers = {.step = 1, .record_len = lens[i]};
+
+        for (int n = 0; n < 400; n++) {
+            struct dynkv_engine_op op = op_put((uint32_t)(n < 100 ? 0 : n % 4), 7, key, "");
+
+            snprintf(key, sizeof key, "%04d", n);
+            op.at.key = dynkv_slice_text(key);
+            record[lens[i] - 1] = (char)n;
+            op.value = dynkv_slice(record, lens[i]);
+            write_one(f, op);
+        }
+        assert_int_equal(read_by_key(f, &range, number_visit, &numbers), 10);
+        assert_int_equal(numbers.next, 400);
+        range.order = DYNKV_ORDER_FALLING;
+        range.lower = range.upper = dynkv_slice(NULL, 0);
+        range.limit = 0;
+        range.limit_bytes = 100000;
+        numbers.next = 399;
+        numbers.step = -1;
+        read_by_key(f, &range, number_visit, &numbers);
+        assert_int_equal(numbers.next, -1);
+    }
+}
+
 static void statistics_count_records_and_writes(void **state)
 {
     struct fixture *f = *state;
@@ -282,6 +362,7 @@ int main(void)
         FOR_ALL(metadata_is_set_replaced_and_removed),
         FOR_ALL(metadata_is_no_record_and_no_keyspace_has_it),
         FOR_ALL(bounds_are_byte_strings_and_the_upper_one_is_outside),
+        FOR_ALL(a_range_by_key_merges_partitions_however_uneven_and_large_they_are),
         FOR_ALL(statistics_count_records_and_writes),
         {"the_memory_engine_makes_no_checkpoints", the_memory_engine_makes_no_checkpoints,
          fixture_setup_memory, fixture_teardown, NULL},

@@ -266,6 +266,89 @@ static void expect_range(const struct model *m, struct reading *r)
         }
 }
 
+/* ---- ranges by key ---- */
+
+static int falling_compare(const void *a, const void *b)
+{
+    const struct entry *x = *(const struct entry *const *)a, *y = *(const struct entry *const *)b;
+
+    return dynkv_slice_compare(y->at.key, x->at.key);
+}
+
+static int rising_compare(const void *a, const void *b)
+{
+    return -falling_compare(a, b);
+}
+
+/* Equal keys of several partitions may come in any order: the entry is looked for among those. */
+static bool check_ordered_visit(void *context, uint32_t partition, struct dynkv_slice key,
+                                struct dynkv_slice record)
+{
+    struct reading *r = context;
+    uint32_t at = r->at;
+    const struct entry *found;
+
+    assert_true(r->at < r->count);
+    if (r->page_full)
+        assert_true(dynkv_slice_equal(r->expected[r->at - 1]->at.key, key));
+    while (at < r->count && r->expected[at]->at.partition != partition)
+        at++;
+    assert_true(at < r->count);
+    found = r->expected[at];
+    r->expected[at] = r->expected[r->at];
+    r->expected[r->at] = found;
+    assert_true(dynkv_slice_equal(key, r->expected[r->at]->at.key));
+    assert_true(dynkv_slice_equal(key, r->expected[at]->at.key));
+    assert_true(dynkv_slice_equal(record, found->record));
+    r->at++;
+    r->page_records++;
+    r->page_bytes += (uint32_t)(key.len + record.len);
+    r->page_full = r->page_full || r->page_records == r->stop_after ||
+                   (r->range.limit && r->page_records >= r->range.limit) ||
+                   (r->range.limit_bytes && r->page_bytes >= r->range.limit_bytes);
+    return r->page_records != r->stop_after;
+}
+
+static void read_ordered_page(struct model *m, struct reading *r)
+{
+    struct dynkv_buf divide = {0};
+    uint32_t unused;
+    bool more = false;
+
+    r->page_records = r->page_bytes = 0;
+    r->page_full = false;
+    assert_int_equal(dynkv_engine_scan(m->f->engine, &r->range, check_ordered_visit, r, &more,
+                                       &unused, &divide),
+                     DYNKV_OK);
+    assert_int_equal(more, r->at < r->count);
+    if (more) {
+        struct dynkv_slice key = dynkv_slice_copy(dynkv_buf_slice(&divide), &m->f->arena);
+
+        assert_true(r->page_full);
+        assert_true(
+            dynkv_order_is_before(r->range.order, r->expected[r->at - 1]->at.key, key));
+        assert_false(dynkv_order_is_before(r->range.order, r->expected[r->at]->at.key, key));
+        *(r->range.order == DYNKV_ORDER_FALLING ? &r->range.upper : &r->range.lower) = key;
+    }
+    dynkv_buf_fini(&divide);
+}
+
+static void check_ordered_range(struct model *m, struct reading *r)
+{
+    uint32_t pages = 0;
+
+    r->range.order = below(m, 2) ? DYNKV_ORDER_RISING : DYNKV_ORDER_FALLING;
+    expect_range(m, r);
+    qsort(r->expected, r->count, sizeof r->expected[0],
+          r->range.order == DYNKV_ORDER_RISING ? rising_compare : falling_compare);
+    do
+        read_ordered_page(m, r);
+    while (r->at < r->count && ++pages <= MODEL_MAX);
+    assert_int_equal(r->at, r->count);
+}
+
+/* ---- any range ---- */
+
 /* Some of the partitions, rising more often than not. */
 static uint32_t choose_partitions(struct model *m, uint32_t *out)
 {
@@ -301,6 +384,10 @@ static void check_range(struct model *m)
     if (below(m, 2))
         r.range.limit_bytes = 1 + below(m, 200);
     r.stop_after = below(m, 2) ? 1 + below(m, 50) : 0;
+    if (below(m, 2)) {
+        check_ordered_range(m, &r);
+        return;
+    }
     expect_range(m, &r);
     do
         read_page(m, &r);
