@@ -142,7 +142,10 @@ struct dynkv_effect_load {
     enum dynkv_space space;
 };
 
-/* Records of a keyspace in the partitions given, ordered by (place of the partition, key). */
+/*
+ * Records of a keyspace in the partitions given, ordered by (place of the partition, key), or by key alone.
+ * By key, the event's cursor_key is what divides them from the rest (base/order.h).
+ */
 struct dynkv_effect_range {
     uint64_t token;
     uint64_t keyspace;
@@ -154,6 +157,7 @@ struct dynkv_effect_range {
     uint32_t limit;                 /* stop after so many records ... */
     uint32_t limit_bytes;           /* ... or once so many bytes of key and record are gathered */
     enum dynkv_space space;
+    enum dynkv_order order;
 };
 
 enum dynkv_store_kind {

@@ -9,6 +9,9 @@
  * The page is cut into segments, one per partition it touches.  A replica that holds much more than we do
  * tells only the beginning; the page then ends there, and the cursor goes on from that place.  Keys that
  * differed are handed to repair.
+ *
+ * A page by key is cut across: its segments are all partitions, from the same key to the same key, so that
+ * the question to a peer is still about partitions.  A peer that stops early stops at one key for all.
  */
 #include "base/assert.h"
 #include "core/node_impl.h"
@@ -46,6 +49,11 @@ static void scan_fail(struct dynkv_node *node, struct op *op, enum dynkv_error e
     op_end(node, op);
 }
 
+static bool scan_is_by_key(const struct scan_op *scan)
+{
+    return scan->page.order != DYNKV_ORDER_PARTITION;
+}
+
 /* ---- finishing ---- */
 
 static void scan_repair(struct dynkv_node *node, struct scan_op *scan)
@@ -73,7 +81,7 @@ static void scan_finish(struct dynkv_node *node, struct scan_op *scan)
         .cursor_key = scan->cursor_key,
     };
 
-    scan_page_limit(&scan->page, DYNKV_SCAN_ITEMS_MAX);
+    scan_page_limit(&scan->page, DYNKV_SCAN_ITEMS_MAX, &scan->op.arena);
     if (scan->page.is_cut) {
         reply.more = 1;
         reply.cursor_partition = scan->page.segments[scan->page.cut_segment].partition;
@@ -140,7 +148,15 @@ static void scan_ask(struct dynkv_node *node, struct scan_op *scan, struct scan_
     for (; all; all = all->next) {
         const struct member *peer = members_find(node, all->peer);
         uint32_t sub = op_ask(node, &scan->op, all->peer, all);
-        struct dynkv_verify body = {.keyspace = scan->keyspace, .segment_count = all->count};
+        struct dynkv_verify body = {.keyspace = scan->keyspace,
+                                    .segment_count = all->count,
+                                    .order = (uint8_t)scan->page.order};
+        bool is_by_key = scan_is_by_key(scan);
+
+        if (is_by_key) {
+            body.lower = scan->page.segments[0].lower;
+            body.upper = scan->page.segments[0].upper;
+        }
 
         body.segments = dynkv_arena_calloc(&node->arena, all->count, sizeof *body.segments);
         for (uint32_t i = 0; i < all->count; i++) {
@@ -148,8 +164,8 @@ static void scan_ask(struct dynkv_node *node, struct scan_op *scan, struct scan_
 
             body.segments[i] = (struct dynkv_verify_segment){
                 .partition = segment->partition,
-                .lower = segment->lower,
-                .upper = segment->upper,
+                .lower = is_by_key ? dynkv_slice(NULL, 0) : segment->lower,
+                .upper = is_by_key ? dynkv_slice(NULL, 0) : segment->upper,
                 .digest = segment->digest,
                 .count = segment->read_count,
             };
@@ -158,6 +174,20 @@ static void scan_ask(struct dynkv_node *node, struct scan_op *scan, struct scan_
         if (peer)
             node_send(node, peer, DYNKV_MESSAGE_VERIFY, op_token(&scan->op, sub), left_ms, &body);
     }
+}
+
+/* Whether an answer can be one to a page by key: it is about all segments, and has told something. */
+static bool scan_is_whole_answer(const struct scan_op *scan, uint32_t asked,
+                                 const struct dynkv_verify_reply *reply)
+{
+    struct dynkv_slice lower = scan->page.segments[0].lower, upper = scan->page.segments[0].upper;
+
+    if (!scan_is_by_key(scan))
+        return true;
+    if (reply->result_count != asked)
+        return false;
+    return !reply->is_cut || (dynkv_slice_compare(reply->cut_key, lower) > 0 &&
+                              (!upper.len || dynkv_slice_compare(reply->cut_key, upper) < 0));
 }
 
 /* What one replica said of one segment. */
@@ -182,8 +212,11 @@ static void scan_on_answer(struct dynkv_node *node, struct op *op, uint32_t sub,
     const struct scan_batch *asked = op->subs[sub].data;
     struct scan_batch *again = NULL;
     bool good = body && envelope->type == DYNKV_MESSAGE_VERIFY_REPLY &&
-                body->verify_reply.error == DYNKV_OK && body->verify_reply.result_count > 0;
+                body->verify_reply.error == DYNKV_OK && body->verify_reply.result_count > 0 &&
+                scan_is_whole_answer(scan, asked->count, &body->verify_reply);
 
+    if (good && scan_is_by_key(scan) && body->verify_reply.is_cut)
+        scan_page_cut(&scan->page, 0, dynkv_slice_copy(body->verify_reply.cut_key, &op->arena));
     for (uint32_t i = 0; i < asked->count; i++) {
         uint32_t index = asked->segments[i];
         struct scan_segment *segment = &scan->page.segments[index];
@@ -250,6 +283,20 @@ static void scan_verify(struct dynkv_node *node, struct scan_op *scan)
 
 /* ---- reading ---- */
 
+/* By key: all partitions, to where the store stopped. */
+static void scan_make_segments_by_key(struct scan_op *scan)
+{
+    bool falls = scan->page.order == DYNKV_ORDER_FALLING;
+
+    scan->page.segment_count = scan->partition_count;
+    for (uint32_t i = 0; i < scan->partition_count; i++)
+        scan->page.segments[i] = (struct scan_segment){
+            .partition = scan->partitions[i],
+            .lower = scan->more && falls ? scan->cursor_key : scan->lower,
+            .upper = scan->more && !falls ? scan->cursor_key : scan->upper,
+        };
+}
+
 /* The segments of the page: whole partitions, but for the ends. */
 static void scan_make_segments(struct scan_op *scan)
 {
@@ -257,6 +304,10 @@ static void scan_make_segments(struct scan_op *scan)
 
     page->segments =
         dynkv_arena_calloc(&scan->op.arena, scan->partition_count, sizeof *page->segments);
+    if (scan_is_by_key(scan)) {
+        scan_make_segments_by_key(scan);
+        return;
+    }
     for (uint32_t i = 0; i < scan->partition_count; i++) {
         struct scan_segment *segment = &page->segments[page->segment_count];
         bool is_last = scan->more && scan->partitions[i] == scan->cursor_partition;
@@ -313,11 +364,39 @@ static const struct op_class scan_class = {
 
 /* ---- the beginning ---- */
 
+/* Where the scan begins and ends; false: it cannot. */
+static bool scan_take_bounds(struct scan_op *scan, const struct dynkv_scan *body)
+{
+    struct dynkv_slice cursor = dynkv_slice_copy(body->cursor_key, &scan->op.arena);
+
+    scan->page.order = (enum dynkv_order)body->order;
+    scan->lower = dynkv_slice_copy(body->lower, &scan->op.arena);
+    scan->upper = dynkv_slice_copy(body->upper, &scan->op.arena);
+    if (!body->has_cursor)
+        return body->order <= DYNKV_ORDER_FALLING;
+    switch (body->order) {
+    case DYNKV_ORDER_PARTITION:
+        if (dynkv_slice_compare(cursor, scan->lower) > 0)
+            scan->first_lower = cursor;
+        return true;
+    case DYNKV_ORDER_RISING:
+        if (dynkv_slice_compare(cursor, scan->lower) > 0)
+            scan->lower = cursor;
+        return true;
+    case DYNKV_ORDER_FALLING:
+        if (!scan->upper.len || dynkv_slice_compare(cursor, scan->upper) < 0)
+            scan->upper = cursor;
+        return cursor.len > 0;
+    default:
+        return false;
+    }
+}
+
 /* The partitions from the cursor on; OK, INVALID, or NOT_REPLICA. */
 static enum dynkv_error scan_take_partitions(struct dynkv_node *node, struct scan_op *scan,
                                              const struct dynkv_scan *body)
 {
-    bool skipping = body->has_cursor != 0;
+    bool skipping = body->has_cursor && !scan_is_by_key(scan);
     uint32_t total = dynkv_ring_partitions(node->ring), cap = 0;
 
     for (uint32_t i = 0; i < body->partition_count; i++) {
@@ -336,6 +415,9 @@ static enum dynkv_error scan_take_partitions(struct dynkv_node *node, struct sca
             if (skipping && partition != body->cursor_partition)
                 continue;
             skipping = false;
+            if (scan_is_by_key(scan) && scan->partition_count &&
+                scan->partitions[scan->partition_count - 1] >= partition)
+                return DYNKV_INVALID;
             if (dynkv_ring_replica_index(node->ring, partition, node->id, scan->n) < 0)
                 return DYNKV_NOT_REPLICA;
             scan->partitions[scan->partition_count++] = partition;
@@ -357,6 +439,7 @@ static void scan_read(struct dynkv_node *node, struct scan_op *scan, uint32_t li
     range->lower = dynkv_slice_copy(scan->lower, arena);
     range->upper = dynkv_slice_copy(scan->upper, arena);
     range->first_lower = dynkv_slice_copy(scan->first_lower, arena);
+    range->order = scan->page.order;
     range->limit = limit && limit < DYNKV_SCAN_ITEMS_MAX ? limit
                    : limit                               ? DYNKV_SCAN_ITEMS_MAX
                                                          : CORE_SCAN_LIMIT_DEFAULT;
@@ -379,16 +462,14 @@ void on_scan(struct dynkv_node *node, const struct source *source, uint32_t dead
     scan->n = keyspace->def.n;
     scan->r = body->r ? body->r : keyspace->def.r;
     scan->flags = body->flags;
-    scan->lower = dynkv_slice_copy(body->lower, &scan->op.arena);
-    scan->upper = dynkv_slice_copy(body->upper, &scan->op.arena);
-    if (body->has_cursor && dynkv_slice_compare(body->cursor_key, body->lower) > 0)
-        scan->first_lower = dynkv_slice_copy(body->cursor_key, &scan->op.arena);
-    error = scan->r > scan->n ? DYNKV_INVALID : scan_take_partitions(node, scan, body);
+    error = !scan_take_bounds(scan, body) || scan->r > scan->n
+                ? DYNKV_INVALID
+                : scan_take_partitions(node, scan, body);
     if (error)
         scan_fail(node, &scan->op, error,
                   error == DYNKV_NOT_REPLICA
                       ? "this node does not hold all partitions of the scan; fetch the ring"
-                      : "the scan's r, partitions or cursor are impossible");
+                      : "the scan's r, partitions, order or cursor are impossible");
     else if (scan->partition_count == 0)
         scan_finish(node, scan);
     else

@@ -1,6 +1,8 @@
 /* scan_page.c: filling, merging, cutting and giving out a page of a scan. */
 #include "core/scan_page.h"
 
+#include <stdlib.h>
+
 #include "base/hash.h"
 #include "core/node_impl.h"
 
@@ -20,27 +22,78 @@ static bool entry_open(struct scan_entry *entry, struct dynkv_slice key, uint32_
     return true;
 }
 
+/* Adds a record behind the segment's entries, where there is room for it. */
+static bool segment_add(struct scan_segment *segment, const struct dynkv_record *record,
+                        struct dynkv_arena *arena)
+{
+    struct scan_entry *entry = &segment->entries[segment->entry_count];
+    struct dynkv_slice object;
+    uint32_t partition_len;
+
+    if (record_open(record->record, &partition_len, &object) ||
+        !entry_open(entry, record->key, partition_len, object, arena))
+        return false;
+    segment->digest += scan_entry_digest(entry->key, entry->digest);
+    segment->entry_count++;
+    segment->read_count++;
+    return true;
+}
+
+/* The segment of a partition, which rise; NULL if there is none. */
+static struct scan_segment *segment_find(const struct scan_page *page, uint32_t partition)
+{
+    uint32_t low = 0, high = page->segment_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (page->segments[middle].partition < partition)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < page->segment_count && page->segments[low].partition == partition
+               ? &page->segments[low]
+               : NULL;
+}
+
+/* Records by key: they are dealt to the segments, after each was told how many it gets. */
+static bool fill_by_key(struct scan_page *page, const struct dynkv_record *records, uint32_t count,
+                        struct scan_entry *entries, struct dynkv_arena *arena)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct scan_segment *segment = segment_find(page, records[i].partition);
+
+        if (!segment)
+            return false;
+        segment->entry_count++;
+    }
+    for (uint32_t i = 0; i < page->segment_count; i++) {
+        page->segments[i].entries = entries;
+        entries += page->segments[i].entry_count;
+        page->segments[i].entry_count = 0;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (!segment_add(segment_find(page, records[i].partition), &records[i], arena))
+            return false;
+    return true;
+}
+
 bool scan_page_fill(struct scan_page *page, const struct dynkv_record *records, uint32_t count,
                     struct dynkv_arena *arena)
 {
     struct scan_entry *entries = dynkv_arena_calloc(arena, count, sizeof *entries);
     uint32_t at = 0;
 
+    if (page->order != DYNKV_ORDER_PARTITION)
+        return fill_by_key(page, records, count, entries, arena);
     for (uint32_t i = 0; i < page->segment_count; i++) {
         struct scan_segment *segment = &page->segments[i];
 
         segment->entries = &entries[at];
-        for (; at < count && records[at].partition == segment->partition; at++) {
-            struct dynkv_slice object;
-            uint32_t partition_len;
-
-            if (record_open(records[at].record, &partition_len, &object) ||
-                !entry_open(&entries[at], records[at].key, partition_len, object, arena))
+        for (; at < count && records[at].partition == segment->partition; at++)
+            if (!segment_add(segment, &records[at], arena))
                 return false;
-            segment->digest += scan_entry_digest(entries[at].key, entries[at].digest);
-            segment->entry_count++;
-        }
-        segment->read_count = segment->entry_count;
     }
     return at == count;
 }
@@ -57,9 +110,10 @@ static bool entry_merge(struct scan_entry *mine, const struct scan_entry *theirs
     return dynkv_object_is_within_limits(&mine->object);
 }
 
-/* Two lists that rise by key, as one; false: an object has become too large. */
-static bool segment_merge(struct scan_segment *segment, const struct scan_entry *theirs,
-                          uint32_t their_count, struct dynkv_arena *arena)
+/* Two lists in one order, as one; false: an object has become too large. */
+static bool segment_merge(struct scan_segment *segment, enum dynkv_order by,
+                          const struct scan_entry *theirs, uint32_t their_count,
+                          struct dynkv_arena *arena)
 {
     const struct scan_entry *mine = segment->entries;
     uint32_t my_count = segment->entry_count, i = 0, j = 0, count = 0;
@@ -69,7 +123,7 @@ static bool segment_merge(struct scan_segment *segment, const struct scan_entry 
     while (i < my_count || j < their_count) {
         int order = i == my_count      ? 1
                     : j == their_count ? -1
-                                       : dynkv_slice_compare(mine[i].key, theirs[j].key);
+                                       : dynkv_order_compare(by, mine[i].key, theirs[j].key);
         struct scan_entry *entry = &merged[count++];
 
         *entry = order <= 0 ? mine[i] : theirs[j];
@@ -96,11 +150,13 @@ enum dynkv_error scan_page_merge(struct scan_page *page, uint32_t index,
 
         if (!entry_open(&theirs[i], from->key, from->partition_len, from->object, arena))
             return DYNKV_MALFORMED;
-        if (i > 0 && dynkv_slice_compare(theirs[i - 1].key, theirs[i].key) >= 0)
+        if (i > 0 && dynkv_order_compare(page->order, theirs[i - 1].key, theirs[i].key) >= 0)
             return DYNKV_MALFORMED;
     }
-    if (!segment_merge(segment, theirs, told->entry_count, arena))
+    if (!segment_merge(segment, page->order, theirs, told->entry_count, arena))
         return DYNKV_TOO_LARGE;
+    if (told->truncated && page->order != DYNKV_ORDER_PARTITION)
+        return DYNKV_MALFORMED; /* the reply as a whole is cut */
     if (told->truncated) {
         struct dynkv_slice last =
             told->entry_count ? theirs[told->entry_count - 1].key : segment->lower;
@@ -118,28 +174,100 @@ enum dynkv_error scan_page_merge(struct scan_page *page, uint32_t index,
     return DYNKV_OK;
 }
 
+/* Whether the page ends at (segment, key), or before. */
+static bool page_ends_before(const struct scan_page *page, uint32_t segment, struct dynkv_slice key)
+{
+    if (!page->is_cut)
+        return false;
+    if (page->order != DYNKV_ORDER_PARTITION)
+        return dynkv_order_compare(page->order, page->cut_key, key) <= 0;
+    return page->cut_segment < segment ||
+           (page->cut_segment == segment && dynkv_slice_compare(page->cut_key, key) <= 0);
+}
+
 void scan_page_cut(struct scan_page *page, uint32_t segment, struct dynkv_slice key)
 {
-    if (page->is_cut &&
-        (page->cut_segment < segment ||
-         (page->cut_segment == segment && dynkv_slice_compare(page->cut_key, key) <= 0)))
+    if (page_ends_before(page, segment, key))
         return;
     page->is_cut = true;
     page->cut_segment = segment;
     page->cut_key = key;
 }
 
-void scan_page_limit(struct scan_page *page, uint32_t limit)
+/* An entry of the page, not cut off. */
+struct listed {
+    const struct scan_entry *entry;
+    uint32_t partition;
+};
+
+static int listed_compare_rising(const void *a, const void *b)
 {
+    const struct listed *x = a, *y = b;
+    int order = dynkv_slice_compare(x->entry->key, y->entry->key);
+
+    if (order == 0 && x->partition != y->partition)
+        return x->partition < y->partition ? -1 : 1;
+    return order;
+}
+
+static int listed_compare_falling(const void *a, const void *b)
+{
+    return listed_compare_rising(b, a);
+}
+
+static bool page_has(const struct scan_page *page, uint32_t segment, struct dynkv_slice key)
+{
+    if (!page->is_cut)
+        return true;
+    if (page->order != DYNKV_ORDER_PARTITION)
+        return dynkv_order_is_before(page->order, key, page->cut_key);
+    return !page_ends_before(page, segment, key);
+}
+
+/* The entries of the page in its order. */
+static struct listed *page_list(const struct scan_page *page, struct dynkv_arena *arena,
+                                uint32_t *count)
+{
+    struct listed *list;
+    size_t total = 0;
+
+    for (uint32_t i = 0; i < page->segment_count; i++)
+        total += page->segments[i].entry_count;
+    list = dynkv_arena_calloc(arena, total, sizeof *list);
+    *count = 0;
     for (uint32_t i = 0; i < page->segment_count; i++) {
         const struct scan_segment *segment = &page->segments[i];
 
-        if (segment->entry_count > limit) {
-            scan_page_cut(page, i, segment->entries[limit].key);
-            return;
+        for (uint32_t j = 0; j < segment->entry_count; j++) {
+            if (!page_has(page, i, segment->entries[j].key))
+                break;
+            list[(*count)++] = (struct listed){&segment->entries[j], segment->partition};
         }
-        limit -= segment->entry_count;
     }
+    if (page->order != DYNKV_ORDER_PARTITION)
+        qsort(list, *count, sizeof *list,
+              page->order == DYNKV_ORDER_FALLING ? listed_compare_falling : listed_compare_rising);
+    return list;
+}
+
+void scan_page_limit(struct scan_page *page, uint32_t limit, struct dynkv_arena *arena)
+{
+    uint32_t count;
+    struct listed *list = page_list(page, arena, &count);
+    struct dynkv_slice first;
+
+    if (count <= limit)
+        return;
+    first = list[limit].entry->key; /* that does not belong to it any more */
+    if (page->order == DYNKV_ORDER_FALLING) {
+        uint8_t *behind = dynkv_arena_calloc(arena, 1, first.len + 1);
+
+        memcpy(behind, first.data, first.len);
+        first = dynkv_slice(behind, first.len + 1);
+    }
+    for (uint32_t i = 0; i < page->segment_count; i++)
+        if (page->segments[i].partition == list[limit].partition)
+            scan_page_cut(page, i, first);
 }
 
 static struct dynkv_slice entry_encode(const struct scan_entry *entry, bool strip,
@@ -158,34 +286,23 @@ struct dynkv_scan_entry *scan_page_entries(const struct scan_page *page, uint8_t
                                            uint64_t now_ms, struct dynkv_arena *arena,
                                            uint32_t *count)
 {
-    struct dynkv_scan_entry *out;
     struct dynkv_buf scratch = {0};
-    size_t total = 0;
+    uint32_t listed;
+    struct listed *list = page_list(page, arena, &listed);
+    struct dynkv_scan_entry *out = dynkv_arena_calloc(arena, listed, sizeof *out);
 
-    for (uint32_t i = 0; i < page->segment_count; i++)
-        total += page->segments[i].entry_count;
-    out = dynkv_arena_calloc(arena, total, sizeof *out);
     *count = 0;
-    for (uint32_t i = 0; i < page->segment_count; i++) {
-        const struct scan_segment *segment = &page->segments[i];
+    for (uint32_t i = 0; i < listed; i++) {
+        const struct scan_entry *entry = list[i].entry;
 
-        if (page->is_cut && i > page->cut_segment)
-            break;
-        for (uint32_t j = 0; j < segment->entry_count; j++) {
-            const struct scan_entry *entry = &segment->entries[j];
-
-            if (page->is_cut && i == page->cut_segment &&
-                dynkv_slice_compare(entry->key, page->cut_key) >= 0)
-                break;
-            if (!(flags & DYNKV_SCAN_DEAD_TOO) && dynkv_object_is_dead(&entry->object, now_ms))
-                continue;
-            out[(*count)++] = (struct dynkv_scan_entry){
-                .partition = segment->partition,
-                .partition_len = entry->partition_len,
-                .key = entry->key,
-                .object = entry_encode(entry, flags & DYNKV_SCAN_KEYS_ONLY, &scratch, arena),
-            };
-        }
+        if (!(flags & DYNKV_SCAN_DEAD_TOO) && dynkv_object_is_dead(&entry->object, now_ms))
+            continue;
+        out[(*count)++] = (struct dynkv_scan_entry){
+            .partition = list[i].partition,
+            .partition_len = entry->partition_len,
+            .key = entry->key,
+            .object = entry_encode(entry, flags & DYNKV_SCAN_KEYS_ONLY, &scratch, arena),
+        };
     }
     dynkv_buf_fini(&scratch);
     return out;

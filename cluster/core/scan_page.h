@@ -2,6 +2,9 @@
  * scan_page.h: one page of a scan as pure data: segments of entries, merged with what replicas hold.
  *
  * A segment is the part of one partition that a page covers.  Everything lives in the operation's arena.
+ *
+ * Where partitions decide the order, a page goes from one segment to the next.  Where keys do, all segments
+ * have the same bounds, and a page is all of them merged.
  */
 #ifndef DYNKV_CORE_SCAN_PAGE_H
 #define DYNKV_CORE_SCAN_PAGE_H
@@ -20,7 +23,7 @@ struct scan_entry {
 struct scan_segment {
     uint32_t partition;
     struct dynkv_slice lower, upper; /* as in SCAN */
-    struct scan_entry *entries;      /* rising by key */
+    struct scan_entry *entries;      /* in the page's order */
     uint32_t entry_count;
     /* what was read here, before anything was merged in */
     uint32_t read_count;
@@ -32,9 +35,11 @@ struct scan_segment {
 };
 
 struct scan_page {
-    struct scan_segment *segments; /* in the order of the scan */
+    enum dynkv_order order;
+    struct scan_segment *segments; /* in the order of the scan; by key: by rising partition */
     uint32_t segment_count;
-    bool is_cut; /* the page ends early: at cut_key (excluded) of cut_segment */
+    /* The page ends early: at cut_key (excluded) of cut_segment; by key, where cut_key divides it. */
+    bool is_cut;
     uint32_t cut_segment;
     struct dynkv_slice cut_key;
 };
@@ -51,10 +56,10 @@ bool scan_page_fill(struct scan_page *page, const struct dynkv_record *records, 
  */
 enum dynkv_error scan_page_merge(struct scan_page *page, uint32_t segment,
                                  const struct dynkv_verify_result *told, struct dynkv_arena *arena);
-/* Ends the page before key in segment, unless it ends earlier already. */
+/* Ends the page at key (in segment), unless it ends earlier already. */
 void scan_page_cut(struct scan_page *page, uint32_t segment, struct dynkv_slice key);
 /* Ends the page after so many entries, if it has more (merging may have made it grow). */
-void scan_page_limit(struct scan_page *page, uint32_t limit);
+void scan_page_limit(struct scan_page *page, uint32_t limit, struct dynkv_arena *arena);
 /* The entries of the page for the asker; flags: enum dynkv_scan_flag. */
 struct dynkv_scan_entry *scan_page_entries(const struct scan_page *page, uint8_t flags,
                                            uint64_t now_ms, struct dynkv_arena *arena,

@@ -205,6 +205,7 @@ static void read_range(struct dynkv_engine *engine, const struct dynkv_effect_ra
         .limit = clamp(effect->limit, DYNKV_SCAN_ITEMS_MAX),
         .limit_bytes = clamp(effect->limit_bytes, DYNKV_BATCH_MAX),
         .space = engine_space(effect->space),
+        .order = effect->order,
     };
     struct range_reader reader = {.arena = &result->arena};
     struct dynkv_event *event = result_add(result, DYNKV_EVENT_SCANNED);

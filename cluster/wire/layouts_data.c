@@ -87,6 +87,7 @@ static LAYOUT(partition_range)
         BYTES(scan, cursor_key, BOUND_MAX),
         U32(scan, limit),
         U32(scan, limit_bytes),
+        U8(scan, order),
 };
 LAYOUT(scan)
 

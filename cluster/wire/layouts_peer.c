@@ -36,6 +36,9 @@ static LAYOUT(verify_segment)
     static const struct dynkv_field verify_fields[] = {
         FIXED64(verify, keyspace),
         LIST(verify, segments, segment_count, verify_segment, DYNKV_PARTITIONS_MAX),
+        U8(verify, order),
+        BYTES(verify, lower, BOUND_MAX),
+        BYTES(verify, upper, BOUND_MAX),
 };
 LAYOUT(verify)
 
@@ -49,6 +52,8 @@ static LAYOUT(verify_result)
     static const struct dynkv_field verify_reply_fields[] = {
         U8(verify_reply, error),
         LIST(verify_reply, results, result_count, verify_result, DYNKV_PARTITIONS_MAX),
+        U8(verify_reply, is_cut),
+        BYTES(verify_reply, cut_key, BOUND_MAX),
 };
 LAYOUT(verify_reply)
 

@@ -24,6 +24,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/order.h"
 
 #define DYNKV_PROTOCOL_VERSION 1u
 
@@ -318,6 +319,9 @@ struct dynkv_partition_range {
  * ordered by (partition in the order given, key).  Keys k with lower <= k, and k < upper if upper is
  * not empty.  A cursor resumes: at cursor_key (included) of partition cursor_partition, skipping all
  * given partitions before that one.
+ *
+ * With another order entries come by key, across all the given partitions (which must rise); cursor_key
+ * then divides what was given from the rest, as base/order.h has it, and cursor_partition says nothing.
  */
 struct dynkv_scan {
     uint64_t keyspace;
@@ -332,6 +336,7 @@ struct dynkv_scan {
     struct dynkv_slice cursor_key;
     uint32_t limit;       /* entries; 0: the most the node gives */
     uint32_t limit_bytes; /* 0: the most the node gives */
+    uint8_t order;        /* enum dynkv_order */
 };
 
 struct dynkv_scan_entry {
@@ -398,6 +403,9 @@ struct dynkv_verify {
     uint64_t keyspace;
     struct dynkv_verify_segment *segments;
     uint32_t segment_count;
+    uint8_t order;            /* enum dynkv_order; by key, the segments are whole partitions ... */
+    struct dynkv_slice lower; /* ... within these bounds, and theirs are empty */
+    struct dynkv_slice upper;
 };
 
 struct dynkv_verify_result {
@@ -412,6 +420,8 @@ struct dynkv_verify_reply {
     uint8_t error;
     struct dynkv_verify_result *results; /* one a segment, in their order; a tail may be missing */
     uint32_t result_count;
+    uint8_t is_cut; /* by key, of all segments: what lies behind cut_key (base/order.h) is not told */
+    struct dynkv_slice cut_key;
 };
 
 /*

@@ -258,6 +258,48 @@ static bool range_partition(struct sim_node *node, const struct dynkv_effect_ran
     return false;
 }
 
+static int record_compare(const void *a, const void *b)
+{
+    const struct dynkv_record *x = a, *y = b;
+
+    return dynkv_slice_compare(x->key, y->key);
+}
+
+static int record_compare_falling(const void *a, const void *b)
+{
+    return record_compare(b, a);
+}
+
+/* By key: everything is read and sorted, and what is over the limits thrown away. */
+static void range_by_key(struct sim_node *node, const struct dynkv_effect_range *range,
+                         struct range_result *result, struct dynkv_event *event)
+{
+    struct dynkv_effect_range all = *range;
+    bool falls = range->order == DYNKV_ORDER_FALLING;
+    size_t bytes = 0;
+    uint32_t kept = 0;
+
+    all.limit = all.limit_bytes = UINT32_MAX;
+    all.first_lower = dynkv_slice(NULL, 0);
+    for (uint32_t i = 0; i < range->partition_count; i++)
+        range_partition(node, &all, i, result, event);
+    if (result->count)
+        qsort(result->records, result->count, sizeof *result->records,
+              falls ? record_compare_falling : record_compare);
+    for (; kept < result->count; kept++) {
+        const struct dynkv_record *record = &result->records[kept];
+
+        if ((kept >= range->limit || (kept && bytes >= range->limit_bytes)) &&
+            !dynkv_slice_equal(record->key, record[-1].key)) {
+            event->as.scanned.more = true;
+            event->as.scanned.cursor_key = falls ? record[-1].key : record->key;
+            break;
+        }
+        bytes += record->key.len + record->record.len;
+    }
+    result->count = kept;
+}
+
 static void job_range(struct sim *sim, struct sim_node *node,
                       const struct dynkv_effect_range *range)
 {
@@ -267,8 +309,11 @@ static void job_range(struct sim *sim, struct sim_node *node,
     event.as.scanned.token = range->token;
     if (node->disk_bad)
         event.as.scanned.error = DYNKV_STORAGE;
+    if (range->order != DYNKV_ORDER_PARTITION && !node->disk_bad)
+        range_by_key(node, range, &result, &event);
     for (uint32_t i = 0; i < range->partition_count && !node->disk_bad; i++)
-        if (range_partition(node, range, i, &result, &event))
+        if (range->order != DYNKV_ORDER_PARTITION ||
+            range_partition(node, range, i, &result, &event))
             break;
     event.as.scanned.records = result.records;
     event.as.scanned.record_count = result.count;

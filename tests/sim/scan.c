@@ -22,6 +22,9 @@ static bool scan_is_before(const struct dynkv_scan *scan, const struct sim_key *
 {
     int mine = scan_place(scan, key->partition), other = scan_place(scan, partition);
 
+    if (scan->order != DYNKV_ORDER_PARTITION)
+        return dynkv_order_is_before((enum dynkv_order)scan->order,
+                                     dynkv_slice(key->bytes, key->len), bytes);
     if (mine != other)
         return mine < other;
     return dynkv_slice_compare(dynkv_slice(key->bytes, key->len), bytes) < 0;
@@ -47,6 +50,7 @@ static void scan_draw(struct sim *sim, struct sim_client *client)
         .flags = sim_percent(&sim->work_random, 75) ? DYNKV_SCAN_DEAD_TOO : 0,
         .r = client->r,
         .limit = 1 + (uint32_t)sim_below(&sim->work_random, 12),
+        .order = (uint8_t)sim_below(&sim->work_random, 3),
     };
     scan->partitions =
         dynkv_arena_calloc(&client->arena, sim->swarm.partitions, sizeof *scan->partitions);
@@ -112,6 +116,22 @@ static void page_check_key(struct sim *sim, struct sim_client *client,
         sim_client_saw(sim, client, need->key, &object.version);
 }
 
+/* Entries must come as was asked for. */
+static void page_check_order(struct sim *sim, const struct dynkv_scan *scan,
+                             const struct dynkv_scan_reply *reply)
+{
+    for (uint32_t i = 1; i < reply->entry_count; i++) {
+        const struct dynkv_scan_entry *a = &reply->entries[i - 1], *b = &reply->entries[i];
+
+        if (scan->order == DYNKV_ORDER_PARTITION && a->partition != b->partition) {
+            if (scan_place(scan, a->partition) > scan_place(scan, b->partition))
+                sim_violation(sim, "13", "a scan gave partitions out of order");
+        } else if (dynkv_order_compare((enum dynkv_order)scan->order, a->key, b->key) >= 0) {
+            sim_violation(sim, "13", "a scan gave keys out of order");
+        }
+    }
+}
+
 void sim_scan_on_reply(struct sim *sim, struct sim_client *client, uint32_t page,
                        const struct dynkv_scan_reply *reply)
 {
@@ -119,6 +139,7 @@ void sim_scan_on_reply(struct sim *sim, struct sim_client *client, uint32_t page
 
     if (page != client->pages)
         return; /* of a page that came twice */
+    page_check_order(sim, scan, reply);
     for (uint32_t i = 0; i < client->need_count; i++) {
         const struct sim_need *need = &client->needs[i];
 

@@ -158,9 +158,40 @@ static void do_load(struct cluster *cluster, struct place *place,
     step(cluster, place, &event);
 }
 
+static int record_compare(const void *a, const void *b)
+{
+    const struct dynkv_record *x = a, *y = b;
+
+    return dynkv_slice_compare(x->key, y->key);
+}
+
+static int record_compare_falling(const void *a, const void *b)
+{
+    return record_compare(b, a);
+}
+
+/* All records of a range were read: sorts them by key, and cuts them to the limit. */
+static void sort_range(const struct dynkv_effect_range *range, uint32_t limit,
+                       struct dynkv_record *records, uint32_t *count, struct dynkv_event *event)
+{
+    bool falls = range->order == DYNKV_ORDER_FALLING;
+    uint32_t kept = limit;
+
+    if (*count)
+        qsort(records, *count, sizeof *records, falls ? record_compare_falling : record_compare);
+    while (kept && kept < *count && dynkv_slice_equal(records[kept].key, records[kept - 1].key))
+        kept++;
+    if (kept >= *count)
+        return;
+    event->as.scanned.more = true;
+    event->as.scanned.cursor_key = records[falls ? kept - 1 : kept].key;
+    *count = kept;
+}
+
 static void do_range(struct cluster *cluster, struct place *place,
                      const struct dynkv_effect_range *range)
 {
+    bool is_by_key = range->order != DYNKV_ORDER_PARTITION;
     struct dynkv_record *records = NULL;
     struct dynkv_event event = {.type = DYNKV_EVENT_SCANNED};
     uint32_t count = 0, cap = 0, limit = range->limit;
@@ -182,7 +213,7 @@ static void do_range(struct cluster *cluster, struct place *place,
                 cell->keyspace != at.keyspace ||
                 (range->upper.len && dynkv_slice_compare(cell->key, range->upper) >= 0))
                 break;
-            if (count == limit) {
+            if (count == limit && !is_by_key) {
                 event.as.scanned.more = true;
                 event.as.scanned.cursor_partition = cell->partition;
                 event.as.scanned.cursor_key = cell->key;
@@ -195,6 +226,8 @@ static void do_range(struct cluster *cluster, struct place *place,
             records[count++] = (struct dynkv_record){cell->partition, cell->key, cell->record};
         }
     }
+    if (is_by_key)
+        sort_range(range, limit, records, &count, &event);
     event.as.scanned.records = records;
     event.as.scanned.record_count = count;
     if (place->scan_delay_ms) {

@@ -15,12 +15,12 @@ struct seen {
     unsigned count[KEYS];
     unsigned total, pages;
     uint8_t error;
-    bool in_order;
+    bool in_order, by_key;
 };
 
 /* Scans everything through one node, page after page. */
-static struct seen scan_all(struct cluster *c, uint32_t node, uint64_t ks, uint8_t r, uint8_t flags,
-                            uint32_t limit)
+static struct seen scan_by(struct cluster *c, enum dynkv_order order, uint32_t node, uint64_t ks,
+                           uint8_t r, uint8_t flags, uint32_t limit)
 {
     struct dynkv_partition_range all = {0, 16};
     struct dynkv_scan body = {.keyspace = ks,
@@ -28,11 +28,13 @@ static struct seen scan_all(struct cluster *c, uint32_t node, uint64_t ks, uint8
                               .r = r,
                               .partitions = &all,
                               .partition_count = 1,
-                              .limit = limit};
-    struct seen seen = {.in_order = true};
+                              .limit = limit,
+                              .order = (uint8_t)order};
+    struct seen seen = {.in_order = true, .by_key = true};
     struct dynkv_envelope envelope;
     union dynkv_body reply;
     uint32_t last_partition = 0;
+    char last[16] = "";
 
     do {
         assert_true(cluster_ask(c, node, DYNKV_MESSAGE_SCAN, &body, 3000, &envelope, &reply));
@@ -52,6 +54,9 @@ static struct seen scan_all(struct cluster *c, uint32_t node, uint64_t ks, uint8
             seen.total++;
             seen.in_order = seen.in_order && entry->partition >= last_partition;
             last_partition = entry->partition;
+            seen.by_key = seen.by_key && (!*last || (strcmp(key, last) < 0) ==
+                                                        (order == DYNKV_ORDER_FALLING));
+            memcpy(last, key, sizeof last);
         }
         body.has_cursor = 1;
         body.cursor_partition = reply.scan_reply.cursor_partition;
@@ -60,16 +65,30 @@ static struct seen scan_all(struct cluster *c, uint32_t node, uint64_t ks, uint8
     return seen;
 }
 
-static uint64_t fill(struct cluster *c)
+static struct seen scan_all(struct cluster *c, uint32_t node, uint64_t ks, uint8_t r, uint8_t flags,
+                            uint32_t limit)
+{
+    return scan_by(c, DYNKV_ORDER_PARTITION, node, ks, r, flags, limit);
+}
+
+/* Writes all keys through one node, or in turn through all three. */
+static uint64_t fill_through(struct cluster *c, int node)
 {
     uint64_t ks = cluster_keyspace(c, 0, "t", 3, 2, 2);
     char key[16];
 
     for (int i = 0; i < KEYS; i++) {
+        uint32_t through = (uint32_t)(node < 0 ? i % 3 : node);
+
         snprintf(key, sizeof key, "key%d", i);
-        assert_int_equal(cluster_put(c, (uint32_t)i % 3, ks, key, "v", NULL).error, DYNKV_OK);
+        assert_int_equal(cluster_put(c, through, ks, key, "v", NULL).error, DYNKV_OK);
     }
     return ks;
+}
+
+static uint64_t fill(struct cluster *c)
+{
+    return fill_through(c, -1);
 }
 
 static void assert_all_once(const struct seen *seen)
@@ -93,6 +112,57 @@ static void a_scan_gives_every_key_once_at_any_page_size_and_quorum(void **state
 
             assert_all_once(&seen);
         }
+    cluster_free(c);
+}
+
+static void assert_all_by_key(const struct seen *seen)
+{
+    assert_int_equal(seen->error, DYNKV_OK);
+    for (int i = 0; i < KEYS; i++)
+        assert_int_equal(seen->count[i], 1);
+    assert_true(seen->by_key);
+}
+
+static void a_scan_by_key_gives_every_key_once_rising_and_falling(void **state)
+{
+    struct cluster *c = cluster_new(3, 16);
+    uint64_t ks = fill(c);
+    static const uint32_t limits[] = {1, 7, 100, 1000};
+
+    (void)state;
+    for (uint8_t r = 1; r <= 3; r++)
+        for (unsigned i = 0; i < 4; i++)
+            for (int order = DYNKV_ORDER_RISING; order <= DYNKV_ORDER_FALLING; order++) {
+                struct seen seen =
+                    scan_by(c, (enum dynkv_order)order, r % 3, ks, r, 0, limits[i]);
+
+                assert_all_by_key(&seen);
+            }
+    assert_int_equal(cluster_counter(c, 0, "verify_mismatches"), 0);
+    cluster_free(c);
+}
+
+static void a_page_by_key_is_verified_by_one_question_to_each_peer(void **state)
+{
+    struct cluster *c = cluster_new(3, 16);
+    uint64_t ks = fill(c);
+    struct seen seen;
+    uint64_t before;
+
+    (void)state;
+    cluster_run(c, 200);
+    before = cluster_counter(c, 0, "verify_segments");
+    seen = scan_by(c, DYNKV_ORDER_RISING, 0, ks, 2, 0, 50);
+    assert_all_by_key(&seen);
+    assert_int_equal(seen.pages, 4);
+    assert_int_equal(cluster_counter(c, 0, "verify_segments") - before, 4 * 16);
+    /* A page that is everything is compared with the trees. */
+    before = cluster_counter(c, 1, "verify_by_tree") + cluster_counter(c, 2, "verify_by_tree");
+    seen = scan_by(c, DYNKV_ORDER_FALLING, 0, ks, 2, 0, 1000);
+    assert_all_by_key(&seen);
+    assert_int_equal(
+        cluster_counter(c, 1, "verify_by_tree") + cluster_counter(c, 2, "verify_by_tree"),
+        before + 16);
     cluster_free(c);
 }
 
@@ -143,28 +213,49 @@ static void a_scan_finds_what_the_asked_node_itself_missed_and_repairs_it(void *
     static const uint32_t limits[] = {1, 7, 1000};
 
     (void)state;
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 9; i++) {
+        struct cluster *c = cluster_new(3, 16);
+        enum dynkv_order order = (enum dynkv_order)(i / 3);
+        uint64_t ks;
+        struct seen seen;
+
+        cluster_cut(c, 0, 2, true);
+        cluster_cut(c, 1, 2, true);
+        ks = fill_through(c, 0);
+        cluster_cut(c, 0, 2, false);
+        cluster_cut(c, 1, 2, false);
+        cluster_run(c, 3000);
+        seen = scan_by(c, order, 2, ks, 2, 0, limits[i % 3]);
+        if (order == DYNKV_ORDER_PARTITION)
+            assert_all_once(&seen);
+        else
+            assert_all_by_key(&seen);
+        cluster_run(c, 3000);
+        seen = scan_all(c, 2, ks, 1, 0, 1000); /* now by itself */
+        assert_true(seen.total > 0);
+        cluster_free(c);
+    }
+}
+
+/* A replica whose read stops early, at a place that differs from the asker's page, ends the page there. */
+static void a_page_by_key_ends_where_a_replica_that_holds_more_stops(void **state)
+{
+    (void)state;
+    for (int order = DYNKV_ORDER_RISING; order <= DYNKV_ORDER_FALLING; order++) {
         struct cluster *c = cluster_new(3, 16);
         uint64_t ks;
         struct seen seen;
 
         cluster_cut(c, 0, 2, true);
         cluster_cut(c, 1, 2, true);
-        ks = cluster_keyspace(c, 0, "t", 3, 2, 2);
-        for (int j = 0; j < KEYS; j++) {
-            char key[16];
-
-            snprintf(key, sizeof key, "key%d", j);
-            assert_int_equal(cluster_put(c, 0, ks, key, "v", NULL).error, DYNKV_OK);
-        }
+        ks = fill_through(c, 0);
         cluster_cut(c, 0, 2, false);
         cluster_cut(c, 1, 2, false);
-        cluster_run(c, 3000);
-        seen = scan_all(c, 2, ks, 2, 0, limits[i]);
-        assert_all_once(&seen);
-        cluster_run(c, 3000);
-        seen = scan_all(c, 2, ks, 1, 0, 1000); /* now by itself */
-        assert_true(seen.total > 0);
+        cluster_slow_scans(c, 0, 0, 13);
+        cluster_slow_scans(c, 1, 0, 5);
+        seen = scan_by(c, (enum dynkv_order)order, 2, ks, 2, 0, 1000);
+        assert_all_by_key(&seen);
+        assert_true(seen.pages > KEYS / 13);
         cluster_free(c);
     }
 }
@@ -230,7 +321,7 @@ static void impossible_scans_are_refused(void **state)
 {
     struct cluster *c = cluster_new(3, 16);
     uint64_t ks = cluster_keyspace(c, 0, "t", 3, 2, 2);
-    struct dynkv_partition_range beyond = {15, 2};
+    struct dynkv_partition_range beyond = {15, 2}, twice[] = {{0, 4}, {3, 1}};
     struct dynkv_scan body = {.keyspace = ks, .partitions = &beyond, .partition_count = 1};
     struct dynkv_envelope envelope;
     union dynkv_body reply;
@@ -246,7 +337,21 @@ static void impossible_scans_are_refused(void **state)
     body.cursor_partition = 9;
     assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_SCAN, &body, 1000, &envelope, &reply));
     assert_int_equal(reply.error_reply.error, DYNKV_INVALID);
+    /* By key, partitions rise, and something is before a cursor that falls. */
+    body.order = DYNKV_ORDER_FALLING;
+    assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_SCAN, &body, 1000, &envelope, &reply));
+    assert_int_equal(reply.error_reply.error, DYNKV_INVALID);
     body.has_cursor = 0;
+    body.partitions = twice;
+    body.partition_count = 2;
+    assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_SCAN, &body, 1000, &envelope, &reply));
+    assert_int_equal(reply.error_reply.error, DYNKV_INVALID);
+    body.partition_count = 1;
+    body.order = DYNKV_ORDER_FALLING + 1;
+    assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_SCAN, &body, 1000, &envelope, &reply));
+    assert_int_equal(reply.error_reply.error, DYNKV_INVALID);
+    body.order = DYNKV_ORDER_PARTITION;
+    body.partitions = &beyond;
     body.r = 7;
     assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_SCAN, &body, 1000, &envelope, &reply));
     assert_int_equal(reply.error_reply.error, DYNKV_INVALID);
@@ -257,6 +362,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_scan_gives_every_key_once_at_any_page_size_and_quorum),
+        cmocka_unit_test(a_scan_by_key_gives_every_key_once_rising_and_falling),
+        cmocka_unit_test(a_page_by_key_is_verified_by_one_question_to_each_peer),
+        cmocka_unit_test(a_page_by_key_ends_where_a_replica_that_holds_more_stops),
         cmocka_unit_test(replicas_that_agree_are_verified_without_moving_objects),
         cmocka_unit_test(whole_partitions_are_verified_by_their_trees_alone),
         cmocka_unit_test(a_scan_finds_what_the_asked_node_itself_missed_and_repairs_it),
