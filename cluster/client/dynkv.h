@@ -218,7 +218,10 @@ struct dynkv_scan_options {
     struct dynkv_slice partition_key;
     bool keys_only;
     bool dead_too;
-    uint64_t limit;       /* entries in all; 0: none */
+    enum dynkv_order order;
+    uint64_t limit; /* entries in all; 0: none */
+    /* How many will be taken, if that is known: then little more is fetched.  0: all; more may be. */
+    uint64_t expected;
     uint32_t page_size;   /* entries a page and node; 0: 1000 */
     uint8_t r;            /* 0: the keyspace's */
     uint32_t deadline_ms; /* for each page, while the caller waits for it.  0: the default */
@@ -240,9 +243,12 @@ enum dynkv_scan_state {
 };
 
 /*
- * Within one partition entries come in key order; across partitions in no order.  Pages are fetched
- * ahead from several nodes at once, at most two a node.  A node that fails in the middle is replaced by
- * another replica, from where it stopped: no entry is given twice.
+ * DYNKV_ORDER_PARTITION: within one partition entries come in key order; across partitions in no order.
+ * DYNKV_ORDER_RISING and _FALLING: by key, across all of them; an entry is given once every node has said
+ * where it stands, and for few entries a partition has, a page costs a node a look at each partition.
+ *
+ * Pages are fetched ahead from several nodes at once, at most two a node.  A node that fails in the
+ * middle is replaced by another replica, from where it stopped: no entry is given twice.
  */
 struct dynkv_scan_handle *dynkv_scan_start(struct dynkv_client *client, uint64_t keyspace,
                                            const struct dynkv_scan_options *options);

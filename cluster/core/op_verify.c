@@ -92,8 +92,7 @@ static void verify_tell_by_key(struct verify_op *verify, struct dynkv_verify_rep
         struct scan_page one = {
             .order = page->order, .segments = &page->segments[i], .segment_count = 1};
 
-        result->equal =
-            verify->known[i] || verify_is_equal(&page->segments[i], &verify->asked[i]);
+        result->equal = verify->known[i] || verify_is_equal(&page->segments[i], &verify->asked[i]);
         if (!result->equal)
             result->entries = scan_page_entries(&one, DYNKV_SCAN_DEAD_TOO, 0, &verify->op.arena,
                                                 &result->entry_count);

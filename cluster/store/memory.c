@@ -313,7 +313,8 @@ static enum dynkv_error memory_scan(struct dynkv_engine *engine,
             so_far.records++;
             so_far.bytes += item->at.key.len + item->record.len;
             count++;
-            node = range->order == DYNKV_ORDER_FALLING ? dynkv_avl_prev(node) : dynkv_avl_next(node);
+            node =
+                range->order == DYNKV_ORDER_FALLING ? dynkv_avl_prev(node) : dynkv_avl_next(node);
         }
     }
     return DYNKV_OK;

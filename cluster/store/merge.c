@@ -25,8 +25,8 @@ struct merge_run {
     struct dynkv_buf bytes;
     struct merge_record *records;
     uint32_t count, cap, at;
-    uint32_t asked;  /* how many it asked for last; fewer came: there are no more */
-    size_t kept;     /* bytes of records */
+    uint32_t asked; /* how many it asked for last; fewer came: there are no more */
+    size_t kept;    /* bytes of records */
 };
 
 struct merge {
@@ -58,9 +58,8 @@ static void run_add(struct merge_run *run, struct dynkv_slice key, struct dynkv_
         run->records = dynkv_realloc(run->records, run->cap * sizeof *run->records);
     }
     added = &run->records[run->count++];
-    *added = (struct merge_record){.key_at = run->bytes.len,
-                                   .key_len = (uint32_t)key.len,
-                                   .record_len = (uint32_t)record.len};
+    *added = (struct merge_record){
+        .key_at = run->bytes.len, .key_len = (uint32_t)key.len, .record_len = (uint32_t)record.len};
     dynkv_put_raw(&run->bytes, key);
     added->is_left_out = run->kept + record.len > MERGE_RUN_BYTES;
     if (added->is_left_out)
@@ -149,8 +148,8 @@ static enum dynkv_error run_read_on(struct merge *merge, struct merge_run *run)
 
 static bool merge_is_before(const struct merge *merge, uint32_t a, uint32_t b)
 {
-    int order =
-        dynkv_order_compare(merge->range->order, run_key(&merge->runs[a]), run_key(&merge->runs[b]));
+    int order = dynkv_order_compare(merge->range->order, run_key(&merge->runs[a]),
+                                    run_key(&merge->runs[b]));
 
     return order < 0 || (order == 0 && a < b);
 }

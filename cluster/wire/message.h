@@ -420,7 +420,8 @@ struct dynkv_verify_reply {
     uint8_t error;
     struct dynkv_verify_result *results; /* one a segment, in their order; a tail may be missing */
     uint32_t result_count;
-    uint8_t is_cut; /* by key, of all segments: what lies behind cut_key (base/order.h) is not told */
+    uint8_t
+        is_cut; /* by key, of all segments: what lies behind cut_key (base/order.h) is not told */
     struct dynkv_slice cut_key;
 };
 

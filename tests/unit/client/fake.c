@@ -220,21 +220,56 @@ static bool is_in_page(const struct dynkv_scan *scan, const struct fake_entry *e
     if (place < 0 || dynkv_slice_compare(entry->key, scan->lower) < 0 ||
         (scan->upper.len && dynkv_slice_compare(entry->key, scan->upper) >= 0))
         return false;
+    if (scan->order != DYNKV_ORDER_PARTITION)
+        return !scan->has_cursor ||
+               !dynkv_order_is_before((enum dynkv_order)scan->order, entry->key, scan->cursor_key);
     if (!scan->has_cursor || place > range_place(scan, scan->cursor_partition))
         return true;
     return entry->partition == scan->cursor_partition &&
            dynkv_slice_compare(entry->key, scan->cursor_key) >= 0;
 }
 
+static int scan_entry_compare(const void *a, const void *b)
+{
+    const struct dynkv_scan_entry *x = a, *y = b;
+
+    return dynkv_slice_compare(x->key, y->key);
+}
+
+static int scan_entry_compare_falling(const void *a, const void *b)
+{
+    return scan_entry_compare(b, a);
+}
+
+#define FAKE_ENTRIES_MAX 1000u /* of a node, for pages by key */
+
+/* All entries are in the reply: sorts them, and cuts them to the limit. */
+static void sort_scan(const struct dynkv_scan *scan, struct dynkv_scan_reply *out)
+{
+    bool falls = scan->order == DYNKV_ORDER_FALLING;
+
+    if (out->entry_count)
+        qsort(out->entries, out->entry_count, sizeof *out->entries,
+              falls ? scan_entry_compare_falling : scan_entry_compare);
+    if (out->entry_count <= scan->limit)
+        return;
+    out->more = 1;
+    out->cursor_key = out->entries[falls ? scan->limit - 1 : scan->limit].key;
+    out->entry_count = scan->limit;
+}
+
 /* Ranges are asked for in rising order in these tests, in which the entries are kept too. */
 static void fill_scan(struct fake_node *node, const struct dynkv_scan *scan,
                       struct dynkv_arena *arena, struct dynkv_scan_reply *out)
 {
-    out->entries = dynkv_arena_calloc(arena, scan->limit, sizeof *out->entries);
+    bool is_by_key = scan->order != DYNKV_ORDER_PARTITION;
+    uint32_t room = is_by_key ? FAKE_ENTRIES_MAX : scan->limit;
+
+    out->entries = dynkv_arena_calloc(arena, room, sizeof *out->entries);
     for (const struct fake_entry *entry = node->entries; entry; entry = entry->next) {
         if (!is_in_page(scan, entry))
             continue;
-        if (out->entry_count == scan->limit) {
+        if (out->entry_count == room) {
             out->more = 1;
             out->cursor_partition = entry->partition;
             out->cursor_key = entry->key;
@@ -247,6 +282,8 @@ static void fill_scan(struct fake_node *node, const struct dynkv_scan *scan,
             .object = entry->object,
         };
     }
+    if (is_by_key)
+        sort_scan(scan, out);
 }
 
 static uint32_t item_count(const struct dynkv_envelope *envelope, const union dynkv_body *body)

@@ -259,6 +259,128 @@ static void limits_and_bounds_hold(void **state)
     fake_cluster_stop(cluster);
 }
 
+/* ---- by key ---- */
+
+/* Reads so many keys, which must be those from `from` on, up or down. */
+static void read_numbers(struct dynkv_scan_handle *scan, int from, int step, uint32_t count)
+{
+    struct dynkv_scan_item item;
+
+    for (; count--; from += step) {
+        assert_int_equal(dynkv_scan_next_wait(scan, &item), DYNKV_SCAN_ITEM);
+        assert_int_equal(item.at.key.len, strlen(names[from]));
+        assert_memory_equal(item.at.key.data, names[from], item.at.key.len);
+    }
+}
+
+static void assert_at_end(struct dynkv_scan_handle *scan)
+{
+    struct dynkv_scan_item item;
+
+    assert_int_equal(dynkv_scan_next_wait(scan, &item), DYNKV_SCAN_END);
+    dynkv_scan_free(scan);
+}
+
+static void by_key_the_nodes_are_merged_rising_and_falling(void **state)
+{
+    static const uint32_t page_sizes[] = {1, 7, 1000};
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+
+    (void)state;
+    fill(cluster);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct dynkv_scan_options options = {
+            .order = DYNKV_ORDER_RISING, .page_size = page_sizes[i], .deadline_ms = FAKE_WAIT_MS};
+        struct dynkv_scan_handle *scan = dynkv_scan_start(client, fake_keyspace(), &options);
+
+        read_numbers(scan, 0, 1, KEYS);
+        assert_at_end(scan);
+        options.order = DYNKV_ORDER_FALLING;
+        options.lower = dynkv_slice_text("key0010");
+        options.upper = dynkv_slice_text("key0390");
+        scan = dynkv_scan_start(client, fake_keyspace(), &options);
+        read_numbers(scan, 389, -1, 380);
+        assert_at_end(scan);
+    }
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
+static void by_key_a_node_that_fails_in_the_middle_is_replaced_in_order(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+    struct dynkv_scan_options options = {
+        .order = DYNKV_ORDER_FALLING, .page_size = 5, .deadline_ms = FAKE_WAIT_MS};
+    struct dynkv_scan_handle *scan;
+
+    (void)state;
+    fill(cluster);
+    scan = dynkv_scan_start(client, fake_keyspace(), &options);
+    read_numbers(scan, KEYS - 1, -1, 40);
+    fake_node_stop(cluster, 1);
+    read_numbers(scan, KEYS - 41, -1, 100);
+    fake_react(cluster, 2, DYNKV_MESSAGE_SCAN, FAKE_ERROR, DYNKV_STORAGE);
+    read_numbers(scan, KEYS - 141, -1, KEYS - 140);
+    assert_at_end(scan);
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
+static void by_key_an_error_ends_the_scan(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+    struct dynkv_scan_options options = {.order = DYNKV_ORDER_RISING};
+    struct dynkv_scan_item item;
+    struct dynkv_scan_handle *scan;
+
+    (void)state;
+    fill(cluster);
+    fake_react(cluster, FAKE_ANY, DYNKV_MESSAGE_SCAN, FAKE_ERROR, DYNKV_STORAGE);
+    scan = dynkv_scan_start(client, fake_keyspace(), &options);
+    assert_int_equal(dynkv_scan_next_wait(scan, &item), DYNKV_SCAN_ERROR);
+    assert_int_equal(dynkv_scan_error(scan), DYNKV_UNAVAILABLE);
+    dynkv_scan_free(scan);
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
+static void what_is_expected_is_hardly_exceeded(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+    struct dynkv_scan_options options = {.expected = 10, .deadline_ms = FAKE_WAIT_MS};
+    struct dynkv_scan_handle *scan;
+    struct tally tally = {0};
+    uint32_t before;
+
+    (void)state;
+    fill(cluster);
+    /* In any order: one node gives all ten; then the others are asked, for more each time. */
+    scan = dynkv_scan_start(client, fake_keyspace(), &options);
+    assert_int_equal(read_on(scan, &tally, 10), DYNKV_SCAN_ITEM);
+    assert_int_equal(fake_messages(cluster, FAKE_ANY, DYNKV_MESSAGE_SCAN), 1);
+    assert_int_equal(read_on(scan, &tally, UINT32_MAX), DYNKV_SCAN_END);
+    assert_all_once(&tally);
+    assert_in_range(fake_messages(cluster, FAKE_ANY, DYNKV_MESSAGE_SCAN), 9, 18);
+    dynkv_scan_free(scan);
+    /* By key: one page of each node. */
+    options.order = DYNKV_ORDER_RISING;
+    before = fake_messages(cluster, FAKE_ANY, DYNKV_MESSAGE_SCAN);
+    scan = dynkv_scan_start(client, fake_keyspace(), &options);
+    read_numbers(scan, 0, 1, 1);
+    assert_int_equal(fake_messages(cluster, FAKE_ANY, DYNKV_MESSAGE_SCAN) - before, 3);
+    read_numbers(scan, 1, 1, KEYS - 1);
+    assert_at_end(scan);
+    assert_in_range(fake_messages(cluster, FAKE_ANY, DYNKV_MESSAGE_SCAN) - before, 9, 18);
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
+/* ---- parts ---- */
+
 static void parts_of_the_partitions_make_up_the_whole(void **state)
 {
     struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
@@ -327,6 +449,10 @@ int main(void)
         cmocka_unit_test(partitions_that_nobody_can_give_are_unavailable),
         cmocka_unit_test(a_change_of_the_ring_is_followed),
         cmocka_unit_test(limits_and_bounds_hold),
+        cmocka_unit_test(by_key_the_nodes_are_merged_rising_and_falling),
+        cmocka_unit_test(by_key_a_node_that_fails_in_the_middle_is_replaced_in_order),
+        cmocka_unit_test(by_key_an_error_ends_the_scan),
+        cmocka_unit_test(what_is_expected_is_hardly_exceeded),
         cmocka_unit_test(parts_of_the_partitions_make_up_the_whole),
         cmocka_unit_test(a_scan_may_be_left_in_the_middle),
         cmocka_unit_test(a_prefix_ends_before_the_next_string),

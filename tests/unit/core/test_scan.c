@@ -54,8 +54,8 @@ static struct seen scan_by(struct cluster *c, enum dynkv_order order, uint32_t n
             seen.total++;
             seen.in_order = seen.in_order && entry->partition >= last_partition;
             last_partition = entry->partition;
-            seen.by_key = seen.by_key && (!*last || (strcmp(key, last) < 0) ==
-                                                        (order == DYNKV_ORDER_FALLING));
+            seen.by_key = seen.by_key &&
+                          (!*last || (strcmp(key, last) < 0) == (order == DYNKV_ORDER_FALLING));
             memcpy(last, key, sizeof last);
         }
         body.has_cursor = 1;
@@ -133,8 +133,7 @@ static void a_scan_by_key_gives_every_key_once_rising_and_falling(void **state)
     for (uint8_t r = 1; r <= 3; r++)
         for (unsigned i = 0; i < 4; i++)
             for (int order = DYNKV_ORDER_RISING; order <= DYNKV_ORDER_FALLING; order++) {
-                struct seen seen =
-                    scan_by(c, (enum dynkv_order)order, r % 3, ks, r, 0, limits[i]);
+                struct seen seen = scan_by(c, (enum dynkv_order)order, r % 3, ks, r, 0, limits[i]);
 
                 assert_all_by_key(&seen);
             }
@@ -160,9 +159,9 @@ static void a_page_by_key_is_verified_by_one_question_to_each_peer(void **state)
     before = cluster_counter(c, 1, "verify_by_tree") + cluster_counter(c, 2, "verify_by_tree");
     seen = scan_by(c, DYNKV_ORDER_FALLING, 0, ks, 2, 0, 1000);
     assert_all_by_key(&seen);
-    assert_int_equal(
-        cluster_counter(c, 1, "verify_by_tree") + cluster_counter(c, 2, "verify_by_tree"),
-        before + 16);
+    assert_int_equal(cluster_counter(c, 1, "verify_by_tree") +
+                         cluster_counter(c, 2, "verify_by_tree"),
+                     before + 16);
     cluster_free(c);
 }
 
@@ -243,12 +242,13 @@ static void a_page_by_key_ends_where_a_replica_that_holds_more_stops(void **stat
     (void)state;
     for (int order = DYNKV_ORDER_RISING; order <= DYNKV_ORDER_FALLING; order++) {
         struct cluster *c = cluster_new(3, 16);
-        uint64_t ks;
+        uint64_t ks = cluster_keyspace(c, 2, "t", 3, 2, 2);
         struct seen seen;
 
+        cluster_run(c, 1000);
         cluster_cut(c, 0, 2, true);
         cluster_cut(c, 1, 2, true);
-        ks = fill_through(c, 0);
+        assert_int_equal(fill_through(c, 0), ks);
         cluster_cut(c, 0, 2, false);
         cluster_cut(c, 1, 2, false);
         cluster_slow_scans(c, 0, 0, 13);

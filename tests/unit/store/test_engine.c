@@ -247,8 +247,7 @@ static uint32_t read_by_key(struct fixture *f, struct dynkv_engine_range *range,
     do {
         dynkv_buf_reset(&divide);
         assert_int_equal(
-            dynkv_engine_scan(f->engine, range, visit, context, &more, &unused, &divide),
-            DYNKV_OK);
+            dynkv_engine_scan(f->engine, range, visit, context, &more, &unused, &divide), DYNKV_OK);
         *(range->order == DYNKV_ORDER_FALLING ? &range->upper : &range->lower) =
             dynkv_slice_copy(dynkv_buf_slice(&divide), &f->arena);
         pages++;

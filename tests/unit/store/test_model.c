@@ -317,16 +317,15 @@ static void read_ordered_page(struct model *m, struct reading *r)
 
     r->page_records = r->page_bytes = 0;
     r->page_full = false;
-    assert_int_equal(dynkv_engine_scan(m->f->engine, &r->range, check_ordered_visit, r, &more,
-                                       &unused, &divide),
-                     DYNKV_OK);
+    assert_int_equal(
+        dynkv_engine_scan(m->f->engine, &r->range, check_ordered_visit, r, &more, &unused, &divide),
+        DYNKV_OK);
     assert_int_equal(more, r->at < r->count);
     if (more) {
         struct dynkv_slice key = dynkv_slice_copy(dynkv_buf_slice(&divide), &m->f->arena);
 
         assert_true(r->page_full);
-        assert_true(
-            dynkv_order_is_before(r->range.order, r->expected[r->at - 1]->at.key, key));
+        assert_true(dynkv_order_is_before(r->range.order, r->expected[r->at - 1]->at.key, key));
         assert_false(dynkv_order_is_before(r->range.order, r->expected[r->at]->at.key, key));
         *(r->range.order == DYNKV_ORDER_FALLING ? &r->range.upper : &r->range.lower) = key;
     }
