@@ -172,8 +172,7 @@ static void bind_equality(DynkvBind *bind, const DynkvBound *bound, Datum value)
 
 /* ---- ranges ---- */
 
-/* The least bytes after all that begin with prefix; false: there is no such. */
-static bool bind_prefix_end(struct dynkv_slice prefix, struct dynkv_slice *end)
+bool dynkv_bind_prefix_end(struct dynkv_slice prefix, struct dynkv_slice *end)
 {
     size_t len = prefix.len;
     uint8 *bytes;
@@ -199,7 +198,7 @@ static bool bind_after(const DynkvBind *bind, struct dynkv_slice value, struct d
     uint8 *bytes;
 
     if (bind->columns->count > 1)
-        return bind_prefix_end(value, after);
+        return dynkv_bind_prefix_end(value, after);
     bytes = palloc0(value.len + 1);
     if (value.len > 0)
         memcpy(bytes, value.data, value.len);
@@ -273,7 +272,7 @@ static void bind_prefix(DynkvBind *bind, const DynkvBound *bound, Datum value)
     prefix = dynkv_prefix_bytes(kind, bind->columns->types[bound->column], value);
     if (prefix.len > 0) {
         bind_raise_lower(bind, prefix);
-        if (bind_prefix_end(prefix, &end))
+        if (dynkv_bind_prefix_end(prefix, &end))
             bind_reduce_upper(bind, end);
     }
     MemoryContextSwitchTo(old);
@@ -321,6 +320,15 @@ void dynkv_bind_rewind(DynkvBind *bind)
     bind->is_done = bind->is_empty;
 }
 
+/* Where a wheel stands; falling, it turns backwards. */
+static struct dynkv_slice bind_value(const DynkvBind *bind, int column)
+{
+    const BindColumn *wheel = &bind->equal[column];
+
+    return wheel->values[bind->plan->order == DYNKV_ORDER_FALLING ? wheel->count - 1 - wheel->at
+                                                                  : wheel->at];
+}
+
 /* The last column's wheel turns fastest, so that combinations come in key order. */
 static void bind_turn(DynkvBind *bind)
 {
@@ -339,7 +347,7 @@ static struct dynkv_slice bind_columns(const DynkvBind *bind, int from, int to)
 
     initStringInfo(&bytes);
     for (int i = from; i < to; i++) {
-        struct dynkv_slice value = bind->equal[i].values[bind->equal[i].at];
+        struct dynkv_slice value = bind_value(bind, i);
 
         appendBinaryStringInfo(&bytes, (const char *)value.data, (int)value.len);
     }

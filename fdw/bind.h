@@ -2,7 +2,7 @@
  * bind.h: the bounds of a plan, with the values of this execution, as key bytes.
  *
  * Values are evaluated once for each (re)scan.  Equalities and arrays give the list of all combinations
- * of their values, each one once, in key order, made one at a time; bounds of the column after them give
+ * of their values, each one once, in key order (or falling, as the plan says), made one at a time; bounds of the column after them give
  * one range for all.  A value that is NULL, or that the column's type cannot hold, matches no row.
  */
 #ifndef DYNKV_FDW_BIND_H
@@ -35,5 +35,7 @@ extern void dynkv_bind_evaluate(DynkvBind *bind);
 extern void dynkv_bind_rewind(DynkvBind *bind);
 /* The next target, its bytes in the current memory context; false: no more. */
 extern bool dynkv_bind_next(DynkvBind *bind, DynkvTarget *target);
+/* The least bytes after all that begin with prefix, palloc'd; false: there is no such. */
+extern bool dynkv_bind_prefix_end(struct dynkv_slice prefix, struct dynkv_slice *end);
 
 #endif

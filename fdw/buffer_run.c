@@ -251,6 +251,33 @@ void dynkv_run_seek(DynkvRunReader *reader, struct dynkv_slice key)
         dynkv_run_next(reader);
 }
 
+void dynkv_run_seek_before(DynkvRunReader *reader, const struct dynkv_slice *key)
+{
+    DynkvRun *run = reader->run;
+    uint64 at, last;
+    bool found = false;
+
+    if (!reader->key.data)
+        initStringInfo(&reader->key);
+    if (key)
+        at = run_stretch_of(run, *key);
+    else
+        at = run->stretch_count > 0 ? run->stretches[run->stretch_count - 1].at : 0;
+    /* Records can be read forward only: from where the stretch begins, twice. */
+    last = at;
+    for (run_read_head(reader, at); !reader->is_end; run_read_head(reader, at)) {
+        if (key && dynkv_slice_compare(reader->head.write.at.key, *key) >= 0)
+            break;
+        found = true;
+        last = at;
+        at = reader->rest + reader->head.write.context.len + reader->head.write.value.len;
+    }
+    if (found)
+        run_read_head(reader, last);
+    else
+        reader->is_end = true;
+}
+
 void dynkv_run_load(const DynkvRunReader *reader, DynkvBuffered *write)
 {
     const struct dynkv_write *head = &reader->head.write;

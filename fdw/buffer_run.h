@@ -52,6 +52,8 @@ typedef struct DynkvRunReader {
 /* At the first write whose key is not before this one. */
 extern void dynkv_run_seek(DynkvRunReader *reader, struct dynkv_slice key);
 extern void dynkv_run_next(DynkvRunReader *reader);
+/* At some write of the greatest key before this one; key NULL: of the greatest.  is_end: there is none. */
+extern void dynkv_run_seek_before(DynkvRunReader *reader, const struct dynkv_slice *key);
 /* The whole write, in the current memory context. */
 extern void dynkv_run_load(const DynkvRunReader *reader, DynkvBuffered *write);
 extern void dynkv_run_reader_fini(DynkvRunReader *reader);

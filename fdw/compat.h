@@ -6,6 +6,7 @@
 
 #include "postgres.h"
 
+#include "access/stratnum.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_proc.h"
@@ -15,6 +16,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
 #include "parser/parse_type.h"
 #include "storage/latch.h"
 #include "utils/acl.h"
@@ -123,22 +125,68 @@ static inline double dynkv_array_length(PlannerInfo *root, Node *array)
 #endif
 }
 
-/* A path of a base relation, in no order. */
+/* A path of a base relation. */
 static inline ForeignPath *dynkv_create_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows,
-                                                  Cost startup, Cost total, Relids outer,
-                                                  List *fdw_private)
+                                                  Cost startup, Cost total, List *pathkeys,
+                                                  Relids outer, List *fdw_private)
 {
 #if PG_VERSION_NUM >= 180000
-    return create_foreignscan_path(root, rel, NULL, rows, 0, startup, total, NIL, outer, NULL, NIL,
-                                   fdw_private);
+    return create_foreignscan_path(root, rel, NULL, rows, 0, startup, total, pathkeys, outer, NULL,
+                                   NIL, fdw_private);
 #elif PG_VERSION_NUM >= 170000
-    return create_foreignscan_path(root, rel, NULL, rows, startup, total, NIL, outer, NULL, NIL,
-                                   fdw_private);
+    return create_foreignscan_path(root, rel, NULL, rows, startup, total, pathkeys, outer, NULL,
+                                   NIL, fdw_private);
 #else
-    return create_foreignscan_path(root, rel, NULL, rows, startup, total, NIL, outer, NULL,
+    return create_foreignscan_path(root, rel, NULL, rows, startup, total, pathkeys, outer, NULL,
                                    fdw_private);
 #endif
 }
+
+static inline PathKey *dynkv_make_pathkey(PlannerInfo *root, EquivalenceClass *class, Oid family,
+                                          bool falls, bool nulls_first)
+{
+#if PG_VERSION_NUM >= 180000
+    return make_canonical_pathkey(root, class, family, falls ? COMPARE_GT : COMPARE_LT,
+                                  nulls_first);
+#else
+    return make_canonical_pathkey(
+        root, class, family, falls ? BTGreaterStrategyNumber : BTLessStrategyNumber, nulls_first);
+#endif
+}
+
+/* The members of a class that may be of these relations; since 18 those of children stand apart. */
+#if PG_VERSION_NUM >= 180000
+typedef EquivalenceMemberIterator DynkvMemberIterator;
+
+static inline void dynkv_member_iterator_begin(DynkvMemberIterator *it, EquivalenceClass *class,
+                                               Relids relids)
+{
+    setup_eclass_member_iterator(it, class, relids);
+}
+
+static inline EquivalenceMember *dynkv_member_iterator_next(DynkvMemberIterator *it)
+{
+    return eclass_member_iterator_next(it);
+}
+#else
+typedef struct DynkvMemberIterator {
+    List *members;
+    int at;
+} DynkvMemberIterator;
+
+static inline void dynkv_member_iterator_begin(DynkvMemberIterator *it, EquivalenceClass *class,
+                                               Relids relids)
+{
+    it->members = class->ec_members;
+    it->at = 0;
+}
+
+static inline EquivalenceMember *dynkv_member_iterator_next(DynkvMemberIterator *it)
+{
+    return it->at < list_length(it->members) ? (EquivalenceMember *)list_nth(it->members, it->at++)
+                                             : NULL;
+}
+#endif
 
 /* As whom a scan reads: the owner of the view it stands in, or the current user. */
 static inline Oid dynkv_scan_user(ForeignScan *scan, EState *estate)

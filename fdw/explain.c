@@ -3,7 +3,7 @@
  *
  * The key condition shows the values' expressions as they were planned.  A value that comes from an outer
  * table is a parameter by now; ruleutils finds what it stands for by the plan nodes above this one, which
- * FDWs are not told, so they are looked up in the plan tree.
+ * FDWs are not told, so they are looked up in the plan tree (plan_tree.h).
  */
 #include "postgres.h"
 
@@ -18,53 +18,8 @@
 #include "fdw/explain.h"
 #include "fdw/modify.h"
 #include "fdw/plan.h"
+#include "fdw/plan_tree.h"
 #include "fdw/scan.h"
-
-static bool explain_find_ancestors(Plan *plan, Plan *wanted, List **ancestors);
-
-static bool explain_find_in_list(List *plans, Plan *wanted, List **ancestors)
-{
-    ListCell *cell;
-
-    foreach (cell, plans)
-        if (explain_find_ancestors(lfirst(cell), wanted, ancestors))
-            return true;
-    return false;
-}
-
-/* The nodes above `wanted`, the nearest first. */
-static bool explain_find_ancestors(Plan *plan, Plan *wanted, List **ancestors)
-{
-    bool found;
-
-    if (!plan)
-        return false;
-    if (plan == wanted)
-        return true;
-    found = explain_find_ancestors(plan->lefttree, wanted, ancestors) ||
-            explain_find_ancestors(plan->righttree, wanted, ancestors);
-    if (!found && IsA(plan, Append))
-        found = explain_find_in_list(((Append *)plan)->appendplans, wanted, ancestors);
-    else if (!found && IsA(plan, MergeAppend))
-        found = explain_find_in_list(((MergeAppend *)plan)->mergeplans, wanted, ancestors);
-    else if (!found && IsA(plan, SubqueryScan))
-        found = explain_find_ancestors(((SubqueryScan *)plan)->subplan, wanted, ancestors);
-    else if (!found && IsA(plan, CustomScan))
-        found = explain_find_in_list(((CustomScan *)plan)->custom_plans, wanted, ancestors);
-    if (found)
-        *ancestors = lappend(*ancestors, plan);
-    return found;
-}
-
-static List *explain_ancestors(ForeignScanState *node)
-{
-    PlannedStmt *statement = node->ss.ps.state->es_plannedstmt;
-    List *ancestors = NIL;
-
-    if (!explain_find_ancestors(statement->planTree, node->ss.ps.plan, &ancestors))
-        explain_find_in_list(statement->subplans, node->ss.ps.plan, &ancestors);
-    return ancestors;
-}
 
 static char *explain_key(ForeignScanState *node, const DynkvPlan *plan, ExplainState *es)
 {
@@ -76,7 +31,7 @@ static char *explain_key(ForeignScanState *node, const DynkvPlan *plan, ExplainS
     Relation rel = node->ss.ss_currentRelation;
     ForeignScan *scan = (ForeignScan *)node->ss.ps.plan;
     List *context =
-        set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, explain_ancestors(node));
+        set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, dynkv_plan_ancestors(node));
     DynkvKeyColumns columns;
     StringInfoData text;
 
@@ -95,6 +50,27 @@ static char *explain_key(ForeignScanState *node, const DynkvPlan *plan, ExplainS
             appendStringInfo(&text, "(%s %s %s)", quote_identifier(column), operators[bound->kind],
                              value);
     }
+    return text.data;
+}
+
+/* The columns that rows are ordered by: those of the key that have more than one value. */
+static char *explain_order(ForeignScanState *node, const DynkvPlan *plan)
+{
+    Relation rel = node->ss.ss_currentRelation;
+    DynkvKeyColumns columns;
+    StringInfoData text;
+    int at = 0;
+
+    dynkv_match_key_columns(rel, dynkv_table_options(rel), &columns);
+    while (at < plan->bound_count && plan->bounds[at].column == at &&
+           plan->bounds[at].kind == DYNKV_BOUND_EQ)
+        at++;
+    initStringInfo(&text);
+    for (; at < columns.count; at++)
+        appendStringInfo(
+            &text, "%s%s%s", text.len > 0 ? ", " : "",
+            quote_identifier(get_attname(RelationGetRelid(rel), columns.attnos[at], false)),
+            plan->order == DYNKV_ORDER_FALLING ? " DESC" : "");
     return text.data;
 }
 
@@ -117,16 +93,23 @@ void dynkvExplainForeignScan(ForeignScanState *node, ExplainState *es)
 {
     DynkvPlan *plan = dynkv_plan_read((ForeignScan *)node->ss.ps.plan);
     DynkvScanCounts counts;
+    uint64 row_bound;
 
     ExplainPropertyText("Dynkv Keyspace", dynkv_scan_keyspace(node), es);
     ExplainPropertyText("Dynkv Access", explain_access(plan->access), es);
     if (plan->bound_count > 0)
         ExplainPropertyText("Dynkv Key", explain_key(node, plan, es), es);
+    if (plan->order != DYNKV_ORDER_PARTITION)
+        ExplainPropertyText("Dynkv Order", explain_order(node, plan), es);
+    row_bound = dynkv_plan_row_bound(node);
+    if (row_bound > 0)
+        ExplainPropertyUInteger("Dynkv Limit", NULL, row_bound, es);
     if (!es->analyze)
         return;
     counts = dynkv_scan_counts(node);
     ExplainPropertyUInteger("Dynkv Requests", NULL, counts.requests, es);
     ExplainPropertyUInteger("Dynkv Messages", NULL, counts.messages, es);
+    ExplainPropertyUInteger("Dynkv Rows Received", NULL, counts.received, es);
     ExplainPropertyUInteger("Dynkv Rows Fetched", NULL, counts.rows, es);
     ExplainPropertyUInteger("Dynkv Bytes Fetched", NULL, counts.bytes, es);
     if (counts.has_own_writes)

@@ -38,6 +38,10 @@ struct DynkvFetch {
     DynkvOverlay *overlay;    /* NULL: the transaction has written nothing there */
     bool is_everything_asked; /* without a binding: the one target is taken */
     uint64 requests;
+    uint64 received; /* by requests that are done with */
+    /* They double while few entries are expected. */
+    uint32 get_size; /* keys of the next get */
+    int ahead;       /* slots that are in use at once */
 
     FetchSlot slots[FETCH_SCANS_AHEAD]; /* a ring */
     int slot_max;
@@ -46,6 +50,16 @@ struct DynkvFetch {
     bool targets_done;
     struct dynkv_scan_item item;
 };
+
+/* Fetching begins: with little, if little is expected. */
+static void fetch_begin_small(DynkvFetch *fetch)
+{
+    uint64 expected = fetch->plan.expected;
+    bool is_small = expected > 0 && expected < (uint64)fetch->plan.options->fetch_size;
+
+    fetch->get_size = is_small ? (uint32)expected : (uint32)fetch->plan.options->fetch_size;
+    fetch->ahead = is_small ? 1 : fetch->slot_max;
+}
 
 DynkvFetch *dynkv_fetch_create(DynkvConnection *connection, const DynkvFetchPlan *plan)
 {
@@ -67,6 +81,7 @@ DynkvFetch *dynkv_fetch_create(DynkvConnection *connection, const DynkvFetchPlan
     if (kept)
         fetch->overlay = dynkv_overlay_create(kept->buffer, plan->before);
     fetch->slot_max = plan->access == DYNKV_POINT_GET ? FETCH_GETS_AHEAD : FETCH_SCANS_AHEAD;
+    fetch_begin_small(fetch);
     for (int i = 0; i < fetch->slot_max; i++)
         fetch->slots[i].context =
             AllocSetContextCreate(CurrentMemoryContext, "dynkv fetch", ALLOCSET_SMALL_SIZES);
@@ -87,10 +102,28 @@ static FetchSlot *fetch_first(DynkvFetch *fetch)
     return &fetch->slots[fetch->first];
 }
 
+/* Rows that a request has brought. */
+static uint64 slot_received(const FetchSlot *slot)
+{
+    const struct dynkv_read_result *reads;
+    uint64 received = 0;
+    uint32 count = 0;
+
+    if (slot->scan)
+        return dynkv_scan_received(slot->scan).entries;
+    if (!slot->get || !dynkv_request_is_done(slot->get))
+        return 0;
+    reads = dynkv_request_reads(slot->get, &count);
+    for (uint32 i = 0; i < count; i++)
+        received += reads[i].object.sibling_count > 0;
+    return received;
+}
+
 static void fetch_drop_first(DynkvFetch *fetch)
 {
     FetchSlot *slot = fetch_first(fetch);
 
+    fetch->received += slot_received(slot);
     dynkv_guard_free_request(fetch->guard, slot->get);
     dynkv_guard_free_scan(fetch->guard, slot->scan);
     slot->get = NULL;
@@ -102,6 +135,7 @@ static void fetch_drop_first(DynkvFetch *fetch)
     fetch->first = (fetch->first + 1) % fetch->slot_max;
     fetch->used--;
     fetch->slots_done++;
+    fetch->ahead = Min(fetch->ahead * 2, fetch->slot_max);
 }
 
 static bool fetch_next_target(DynkvFetch *fetch, DynkvTarget *target)
@@ -126,7 +160,12 @@ static bool fetch_must_ask(const DynkvFetch *fetch, const FetchSlot *slot)
     return !fetch->overlay;
 }
 
-/* A get of the next fetch_size keys; false: there are none. */
+static uint32 fetch_get_size(const DynkvFetch *fetch)
+{
+    return Min(fetch->get_size, (uint32)fetch->plan.options->fetch_size);
+}
+
+/* A get of the next keys; false: there are none. */
 static bool fetch_start_get(DynkvFetch *fetch, FetchSlot *slot)
 {
     uint32 room = 0;
@@ -137,8 +176,7 @@ static bool fetch_start_get(DynkvFetch *fetch, FetchSlot *slot)
     };
     DynkvTarget target;
 
-    while (slot->key_count < (uint32)fetch->plan.options->fetch_size &&
-           fetch_next_target(fetch, &target)) {
+    while (slot->key_count < fetch_get_size(fetch) && fetch_next_target(fetch, &target)) {
         if (slot->key_count == room) {
             /* Most gets are of one key. */
             room = room == 0 ? 1 : room == 1 ? 64 : room * 2;
@@ -151,6 +189,7 @@ static bool fetch_start_get(DynkvFetch *fetch, FetchSlot *slot)
     }
     if (slot->key_count == 0)
         return false;
+    fetch->get_size = Min(fetch->get_size * 2, DYNKV_BATCH_ITEMS_MAX);
     if (!fetch_must_ask(fetch, slot))
         return true;
     fetch->requests++;
@@ -158,6 +197,22 @@ static bool fetch_start_get(DynkvFetch *fetch, FetchSlot *slot)
         dynkv_guard_request(fetch->guard, dynkv_get_start(fetch->client, fetch->keyspace,
                                                           slot->keys, slot->key_count, &call));
     return true;
+}
+
+/* The order in which a scan gives keys: of one partition key that is rising, unless falling is wanted. */
+static enum dynkv_order fetch_order(const DynkvFetch *fetch)
+{
+    return fetch->plan.access == DYNKV_PARTITION_SCAN && fetch->plan.order == DYNKV_ORDER_PARTITION
+               ? DYNKV_ORDER_RISING
+               : fetch->plan.order;
+}
+
+/* What libdynkv is asked for: a partition rises by itself. */
+static enum dynkv_order fetch_scan_order(const DynkvFetch *fetch)
+{
+    return fetch->plan.access == DYNKV_PARTITION_SCAN && fetch->plan.order == DYNKV_ORDER_RISING
+               ? DYNKV_ORDER_PARTITION
+               : fetch->plan.order;
 }
 
 static bool fetch_start_scan(DynkvFetch *fetch, FetchSlot *slot)
@@ -168,12 +223,14 @@ static bool fetch_start_scan(DynkvFetch *fetch, FetchSlot *slot)
         .page_size = (uint32)fetch->plan.options->fetch_size,
         .r = (uint8)fetch->plan.options->r,
         .deadline_ms = (uint32)fetch->plan.options->deadline_ms,
+        .order = fetch_scan_order(fetch),
+        .expected = fetch->plan.expected,
     };
 
     if (!fetch_next_target(fetch, &target))
         return false;
     if (fetch->overlay)
-        slot->range = dynkv_overlay_range(fetch->overlay, &target);
+        slot->range = dynkv_overlay_range(fetch->overlay, &target, fetch_order(fetch));
     slot->is_scan_done = !fetch->has_keyspace;
     if (slot->is_scan_done)
         return true;
@@ -188,7 +245,7 @@ static bool fetch_start_scan(DynkvFetch *fetch, FetchSlot *slot)
 
 static void fetch_start_more(DynkvFetch *fetch)
 {
-    while (!fetch->targets_done && fetch->used < fetch->slot_max) {
+    while (!fetch->targets_done && fetch->used < fetch->ahead) {
         FetchSlot *slot = &fetch->slots[(fetch->first + fetch->used) % fetch->slot_max];
         MemoryContext old = MemoryContextSwitchTo(slot->context);
         bool is_started;
@@ -270,7 +327,6 @@ static bool fetch_give_item(DynkvFetch *fetch, FetchSlot *slot, DynkvEntry *entr
 
 static bool fetch_from_scan(DynkvFetch *fetch, FetchSlot *slot, DynkvEntry *entry)
 {
-    bool is_sorted = fetch->plan.access == DYNKV_PARTITION_SCAN;
     struct dynkv_key_ref key;
 
     for (;;) {
@@ -278,8 +334,8 @@ static bool fetch_from_scan(DynkvFetch *fetch, FetchSlot *slot, DynkvEntry *entr
 
         if (!slot->range)
             return has_item && fetch_give_item(fetch, slot, entry);
-        switch (dynkv_overlay_step(slot->range, has_item ? &fetch->item.at.key : NULL, is_sorted,
-                                   &key, &entry->object)) {
+        switch (dynkv_overlay_step(slot->range, has_item ? &fetch->item.at.key : NULL, &key,
+                                   &entry->object)) {
         case DYNKV_OVERLAY_THEIRS:
             return fetch_give_item(fetch, slot, entry);
         case DYNKV_OVERLAY_REPLACED:
@@ -330,6 +386,7 @@ void dynkv_fetch_restart(DynkvFetch *fetch, bool values_changed)
     while (fetch->used > 0)
         fetch_drop_first(fetch);
     fetch->slots_done = 0;
+    fetch_begin_small(fetch);
     fetch->targets_done = false;
     fetch->is_everything_asked = false;
 }
@@ -337,6 +394,15 @@ void dynkv_fetch_restart(DynkvFetch *fetch, bool values_changed)
 uint64 dynkv_fetch_requests(const DynkvFetch *fetch)
 {
     return fetch->requests;
+}
+
+uint64 dynkv_fetch_received(const DynkvFetch *fetch)
+{
+    uint64 received = fetch->received;
+
+    for (int i = 0; i < fetch->used; i++)
+        received += slot_received(&fetch->slots[(fetch->first + i) % fetch->slot_max]);
+    return received;
 }
 
 uint64 dynkv_fetch_own_rows(const DynkvFetch *fetch, bool *has_any)

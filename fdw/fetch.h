@@ -2,7 +2,8 @@
  * fetch.h: entries from the cluster, for the targets of a binding, one at a time.
  *
  * Point gets go out as multi-gets of fetch_size keys, the next while the last is being given out;
- * scans fetch pages ahead by themselves, and several partition keys are scanned at once.  What the
+ * scans fetch pages ahead by themselves, and several partition keys are scanned at once.  Where few entries
+ * are expected, requests begin with so many, and double; and nothing is fetched ahead until that has ended.  What the
  * transaction has written itself is laid over what the cluster gives (overlay.h).
  */
 #ifndef DYNKV_FDW_FETCH_H
@@ -27,7 +28,9 @@ typedef struct DynkvFetchPlan {
     const DynkvTableOptions *options;
     const char *table;
     DynkvAccess access;
-    DynkvBind *bind; /* NULL: one target, everything */
+    DynkvBind *bind;        /* NULL: one target, everything */
+    enum dynkv_order order; /* of the keys; PARTITION: any */
+    uint64 expected; /* how many entries will be taken, if that is known; 0: all.  More may be. */
     bool keys_only;
     CommandId before; /* own writes of earlier commands than this one are seen */
 } DynkvFetchPlan;
@@ -45,6 +48,8 @@ extern bool dynkv_fetch_next(DynkvFetch *fetch, DynkvEntry *entry);
  */
 extern void dynkv_fetch_restart(DynkvFetch *fetch, bool values_changed);
 extern uint64 dynkv_fetch_requests(const DynkvFetch *fetch);
+/* Rows that nodes have sent, whether they were given out or not. */
+extern uint64 dynkv_fetch_received(const DynkvFetch *fetch);
 /* Rows given out that the transaction has written itself; has_any: whether it might have. */
 extern uint64 dynkv_fetch_own_rows(const DynkvFetch *fetch, bool *has_any);
 extern void dynkv_fetch_close(DynkvFetch *fetch);

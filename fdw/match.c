@@ -255,6 +255,15 @@ DynkvBound *dynkv_match_clause(PlannerInfo *root, RelOptInfo *rel, const DynkvKe
     return match_boolean(rel, columns, clause);
 }
 
+bool dynkv_match_is_null(RelOptInfo *rel, const DynkvKeyColumns *columns,
+                         const RestrictInfo *clause, NullTestType kind)
+{
+    const NullTest *test = (const NullTest *)clause->clause;
+
+    return IsA(test, NullTest) && test->nulltesttype == kind && !test->argisrow &&
+           match_column(rel, columns, (Node *)test->arg) >= 0;
+}
+
 /* The equality on a column: one value rather than a list. */
 static DynkvBound *match_equality(List *bounds, int column, bool allow_array)
 {

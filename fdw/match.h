@@ -66,6 +66,10 @@ extern DynkvBound *dynkv_match_clause(PlannerInfo *root, RelOptInfo *rel,
 extern bool dynkv_match_is_column(RelOptInfo *rel, const DynkvKeyColumns *columns, int column,
                                   Node *expr);
 
+/* Whether a clause says that a key column is (not) NULL, as it never (always) is. */
+extern bool dynkv_match_is_null(RelOptInfo *rel, const DynkvKeyColumns *columns,
+                                const RestrictInfo *clause, NullTestType kind);
+
 /* The best access that these bounds allow; *used gets the bounds it uses, by column. */
 extern DynkvAccess dynkv_match_access(const DynkvKeyColumns *columns, List *bounds, List **used);
 

@@ -21,9 +21,11 @@ struct DynkvOverlay {
 struct DynkvOverlayRange {
     DynkvOverlay *overlay;
     DynkvBufferCursor *cursor;
+    enum dynkv_order order;
     struct dynkv_slice prefix; /* of all keys; empty: any */
     uint32 partition_len;      /* 0: any */
-    struct dynkv_slice upper;  /* empty: none */
+    struct dynkv_slice lower;
+    struct dynkv_slice upper; /* empty: none */
     bool has_next, is_end;
     DynkvBuffered next;   /* copied: the statement may write between two of its reads */
     MemoryContext memory; /* of the copy */
@@ -99,7 +101,8 @@ static struct dynkv_slice overlay_concat(struct dynkv_slice a, struct dynkv_slic
     return dynkv_slice(bytes, a.len + b.len);
 }
 
-DynkvOverlayRange *dynkv_overlay_range(DynkvOverlay *overlay, const DynkvTarget *target)
+DynkvOverlayRange *dynkv_overlay_range(DynkvOverlay *overlay, const DynkvTarget *target,
+                                       enum dynkv_order order)
 {
     DynkvOverlayRange *range = palloc0(sizeof *range);
 
@@ -107,17 +110,25 @@ DynkvOverlayRange *dynkv_overlay_range(DynkvOverlay *overlay, const DynkvTarget 
     range->cursor = dynkv_buffer_cursor_create(overlay->buffer, overlay->before);
     range->memory =
         AllocSetContextCreate(CurrentMemoryContext, "dynkv buffered row", ALLOCSET_SMALL_SIZES);
+    range->order = order;
     range->prefix = target->key;
     range->partition_len = target->partition_len;
+    range->lower = overlay_concat(target->key, target->lower);
     if (target->upper.len > 0)
         range->upper = overlay_concat(target->key, target->upper);
-    dynkv_buffer_cursor_seek(range->cursor, overlay_concat(target->key, target->lower));
+    else if (target->key.len == 0 || !dynkv_bind_prefix_end(target->key, &range->upper))
+        range->upper = dynkv_slice(NULL, 0);
+    if (order == DYNKV_ORDER_FALLING)
+        dynkv_buffer_cursor_seek_before(range->cursor, range->upper);
+    else
+        dynkv_buffer_cursor_seek(range->cursor, range->lower);
     return range;
 }
 
 static bool range_has(const DynkvOverlayRange *range, const struct dynkv_key_ref *at)
 {
     return dynkv_slice_has_prefix(at->key, range->prefix) &&
+           dynkv_slice_compare(at->key, range->lower) >= 0 &&
            (range->upper.len == 0 || dynkv_slice_compare(at->key, range->upper) < 0);
 }
 
@@ -135,14 +146,19 @@ static void range_copy(DynkvOverlayRange *range, const DynkvBuffered *write)
     MemoryContextSwitchTo(old);
 }
 
+static bool range_step(DynkvOverlayRange *range, DynkvBuffered *write)
+{
+    return range->order == DYNKV_ORDER_FALLING ? dynkv_buffer_cursor_previous(range->cursor, write)
+                                               : dynkv_buffer_cursor_next(range->cursor, write);
+}
+
 /* The next write of the range that waits for its turn; false: no more. */
 static bool range_peek(DynkvOverlayRange *range)
 {
     DynkvBuffered write;
 
     while (!range->has_next && !range->is_end) {
-        if (!dynkv_buffer_cursor_next(range->cursor, &write) ||
-            !range_has(range, &write.write.at)) {
+        if (!range_step(range, &write) || !range_has(range, &write.write.at)) {
             range->is_end = true;
         } else if (range->partition_len == 0 ||
                    range->partition_len == write.write.at.partition_len) {
@@ -162,14 +178,13 @@ static const struct dynkv_object *range_take(DynkvOverlayRange *range, struct dy
 }
 
 DynkvOverlayStep dynkv_overlay_step(DynkvOverlayRange *range, const struct dynkv_slice *at,
-                                    bool is_sorted, struct dynkv_key_ref *key,
-                                    const struct dynkv_object **object)
+                                    struct dynkv_key_ref *key, const struct dynkv_object **object)
 {
-    if (at && !is_sorted)
+    if (at && range->order == DYNKV_ORDER_PARTITION)
         return dynkv_overlay_covers(range->overlay, *at) ? DYNKV_OVERLAY_SKIP
                                                          : DYNKV_OVERLAY_THEIRS;
     while (range_peek(range)) {
-        int order = at ? dynkv_slice_compare(range->next.write.at.key, *at) : -1;
+        int order = at ? dynkv_order_compare(range->order, range->next.write.at.key, *at) : -1;
 
         if (order > 0)
             return DYNKV_OVERLAY_THEIRS;

@@ -30,12 +30,13 @@ extern bool dynkv_overlay_find(DynkvOverlay *overlay, struct dynkv_slice key,
 /* Rows given out that came from the buffer. */
 extern uint64 dynkv_overlay_rows(const DynkvOverlay *overlay);
 
-/* The buffer's rows within a scan's target, by rising key; in the current memory context. */
-extern DynkvOverlayRange *dynkv_overlay_range(DynkvOverlay *overlay, const DynkvTarget *target);
 /*
- * Puts the two together.  at: the cluster's next key, or NULL at its end.  is_sorted: the cluster gives
- * keys in rising order, and so does this; else the buffer's rows come last.
+ * The buffer's rows within a scan's target; in the current memory context.  order: in which the cluster gives
+ * keys, and so does this.  PARTITION: in none, and the buffer's rows come last.
  */
+extern DynkvOverlayRange *dynkv_overlay_range(DynkvOverlay *overlay, const DynkvTarget *target,
+                                              enum dynkv_order order);
+/* Puts the two together.  at: the cluster's next key, or NULL at its end. */
 typedef enum DynkvOverlayStep {
     DYNKV_OVERLAY_THEIRS,   /* give the cluster's */
     DYNKV_OVERLAY_OURS,     /* give *key and *object, then ask again with the same `at` */
@@ -44,7 +45,7 @@ typedef enum DynkvOverlayStep {
     DYNKV_OVERLAY_END,      /* no more of either */
 } DynkvOverlayStep;
 extern DynkvOverlayStep dynkv_overlay_step(DynkvOverlayRange *range, const struct dynkv_slice *at,
-                                           bool is_sorted, struct dynkv_key_ref *key,
+                                           struct dynkv_key_ref *key,
                                            const struct dynkv_object **object);
 
 #endif

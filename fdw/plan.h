@@ -11,14 +11,16 @@
 
 #include "foreign/fdwapi.h"
 
+#include "base/order.h"
 #include "fdw/match.h"
 
 /* What a ForeignScan's fdw_private says; see dynkv_plan_read. */
 typedef struct DynkvPlan {
     DynkvAccess access;
-    bool is_target;    /* rows are to be updated or deleted: remember them (rows.h) */
-    bool wants_all;    /* all columns */
-    Bitmapset *wanted; /* else these, by attribute number; may be none */
+    enum dynkv_order order; /* of the keys; PARTITION: any */
+    bool is_target;         /* rows are to be updated or deleted: remember them (rows.h) */
+    bool wants_all;         /* all columns */
+    Bitmapset *wanted;      /* else these, by attribute number; may be none */
     int bound_count;
     DynkvBound *bounds; /* clause and value are not set: values are in fdw_exprs */
 } DynkvPlan;

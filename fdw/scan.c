@@ -20,8 +20,13 @@
 #include "fdw/fetch.h"
 #include "fdw/moment.h"
 #include "fdw/plan.h"
+#include "fdw/plan_tree.h"
 #include "fdw/rows.h"
 #include "fdw/scan.h"
+
+/* Where rows must pass conditions, and a LIMIT wants few: how many are fetched at first. */
+#define SCAN_FEWEST_TRIED UINT64CONST(10)
+#define SCAN_TRIED_A_ROW  10
 
 typedef struct DynkvScanState {
     DynkvPlan *plan;
@@ -55,6 +60,8 @@ DynkvScanCounts dynkv_scan_counts(ForeignScanState *node)
 
     if (state->fetch)
         counts.requests = dynkv_fetch_requests(state->fetch);
+    if (state->fetch)
+        counts.received = dynkv_fetch_received(state->fetch);
     if (state->fetch)
         counts.own_rows = dynkv_fetch_own_rows(state->fetch, &counts.has_own_writes);
     return counts;
@@ -93,6 +100,16 @@ static CommandId scan_before(const EState *estate)
     return estate->es_snapshot ? estate->es_snapshot->curcid : GetCurrentCommandId(false);
 }
 
+/* How many entries will be taken; with conditions of its own, nobody knows how many more than rows. */
+static uint64 scan_expected(ForeignScanState *node)
+{
+    uint64 rows = dynkv_plan_row_bound(node);
+
+    if (rows > 0 && node->ss.ps.plan->qual != NIL)
+        return Max(rows, SCAN_FEWEST_TRIED) * SCAN_TRIED_A_ROW;
+    return rows;
+}
+
 static void scan_connect(ForeignScanState *node)
 {
     DynkvScanState *state = scan_state(node);
@@ -103,6 +120,8 @@ static void scan_connect(ForeignScanState *node)
         .table = RelationGetRelationName(node->ss.ss_currentRelation),
         .access = state->plan->access,
         .bind = state->bind,
+        .order = state->plan->order,
+        .expected = scan_expected(node),
         .keys_only = !dynkv_conflict_needs_value(state->conflict),
         .before = scan_before(estate),
     };

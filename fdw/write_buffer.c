@@ -666,3 +666,77 @@ bool dynkv_buffer_cursor_next(DynkvBufferCursor *cursor, DynkvBuffered *write)
     }
     return false;
 }
+
+/* ---- cursors that go backwards: the key is the bound, and each step looks for the greatest before it ---- */
+
+void dynkv_buffer_cursor_seek_before(DynkvBufferCursor *cursor, struct dynkv_slice key)
+{
+    dynkv_buffer_cursor_seek(cursor, key);
+}
+
+/* The runs' greatest keys before the bound; those that are before it already are right. */
+static void cursor_place_runs_before(DynkvBufferCursor *cursor, const struct dynkv_slice *bound)
+{
+    DynkvWriteBuffer *buffer = cursor->buffer;
+    bool is_new = !cursor->is_placed || cursor->runs_generation != buffer->runs_generation;
+    MemoryContext old = MemoryContextSwitchTo(cursor->context);
+
+    cursor->reader_count = buffer->run_count;
+    for (int i = 0; i < buffer->run_count; i++) {
+        DynkvRunReader *reader = &cursor->readers[i];
+
+        if (!is_new &&
+            (reader->is_end || dynkv_slice_compare(reader->head.write.at.key, *bound) < 0))
+            continue;
+        reader->run = buffer->runs[i];
+        dynkv_run_seek_before(reader, bound);
+    }
+    MemoryContextSwitchTo(old);
+    cursor->runs_generation = buffer->runs_generation;
+    cursor->is_placed = true;
+}
+
+static BufferEntry *buffer_seek_before(const DynkvWriteBuffer *buffer,
+                                       const struct dynkv_slice *bound)
+{
+    BufferEntry *entry = bound ? buffer_seek(buffer, *bound) : NULL;
+
+    return buffer_entry(entry ? dynkv_avl_prev(&entry->node) : dynkv_avl_last(&buffer->tree));
+}
+
+/* The greatest key before the bound; false: there is none. */
+static bool cursor_greatest(DynkvBufferCursor *cursor, const struct dynkv_slice *bound,
+                            struct dynkv_slice *greatest)
+{
+    BufferEntry *entry = buffer_seek_before(cursor->buffer, bound);
+    bool found = entry != NULL;
+
+    if (found)
+        *greatest = entry->data.write.at.key;
+    for (int i = 0; i < cursor->reader_count; i++) {
+        const DynkvRunReader *reader = &cursor->readers[i];
+
+        if (!reader->is_end &&
+            (!found || dynkv_slice_compare(reader->head.write.at.key, *greatest) > 0)) {
+            *greatest = reader->head.write.at.key;
+            found = true;
+        }
+    }
+    return found;
+}
+
+bool dynkv_buffer_cursor_previous(DynkvBufferCursor *cursor, DynkvBuffered *write)
+{
+    for (;;) {
+        struct dynkv_slice bound = cursor_key(cursor), greatest;
+        /* No key is empty: that is the end. */
+        const struct dynkv_slice *before = bound.len > 0 ? &bound : NULL;
+
+        cursor_place_runs_before(cursor, before);
+        if (!cursor_greatest(cursor, before, &greatest))
+            return false;
+        cursor_set_key(cursor, greatest, true);
+        if (dynkv_write_buffer_find(cursor->buffer, cursor_key(cursor), cursor->before, write))
+            return true;
+    }
+}

@@ -61,6 +61,12 @@ extern DynkvBufferCursor *dynkv_buffer_cursor_create(DynkvWriteBuffer *buffer, C
 extern void dynkv_buffer_cursor_seek(DynkvBufferCursor *cursor, struct dynkv_slice key);
 /* Valid until the next call with this cursor, or the next write; false: no more. */
 extern bool dynkv_buffer_cursor_next(DynkvBufferCursor *cursor, DynkvBuffered *write);
+/*
+ * The other way round, by falling key: the last key before this one (of length 0: before the end) is next.
+ * A cursor goes one way or the other.
+ */
+extern void dynkv_buffer_cursor_seek_before(DynkvBufferCursor *cursor, struct dynkv_slice key);
+extern bool dynkv_buffer_cursor_previous(DynkvBufferCursor *cursor, DynkvBuffered *write);
 extern void dynkv_buffer_cursor_close(DynkvBufferCursor *cursor);
 
 #endif

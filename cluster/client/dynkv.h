@@ -256,6 +256,11 @@ enum dynkv_scan_state dynkv_scan_next(struct dynkv_scan_handle *scan, struct dyn
 /* As next, but drives the client while it would WAIT. */
 enum dynkv_scan_state dynkv_scan_next_wait(struct dynkv_scan_handle *scan,
                                            struct dynkv_scan_item *item);
+/* What nodes have sent: entries, whether taken or not, and the bytes of their keys and objects. */
+struct dynkv_scan_received {
+    uint64_t entries, bytes;
+};
+struct dynkv_scan_received dynkv_scan_received(const struct dynkv_scan_handle *scan);
 enum dynkv_error dynkv_scan_error(const struct dynkv_scan_handle *scan);
 const char *dynkv_scan_text(const struct dynkv_scan_handle *scan);
 void dynkv_scan_free(struct dynkv_scan_handle *scan);

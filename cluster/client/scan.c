@@ -342,20 +342,28 @@ static struct dynkv_scan_stream *merge_first(struct dynkv_scan_handle *scan)
     return first;
 }
 
+/* The page whose next entry is next; NULL: there is none now. */
+static struct dynkv_scan_page *merge_page(struct dynkv_scan_handle *scan)
+{
+    struct dynkv_scan_stream *stream;
+
+    drop_used_pages(scan);
+    stream = scan->error ? NULL : merge_first(scan);
+    return stream ? stream->ready_first : NULL;
+}
+
 static enum dynkv_scan_state next_by_key(struct dynkv_scan_handle *scan,
                                          struct dynkv_scan_item *item)
 {
     for (;;) {
-        struct dynkv_scan_stream *stream;
-        struct dynkv_scan_page *page;
+        struct dynkv_scan_page *page = merge_page(scan);
 
-        drop_used_pages(scan);
-        stream = scan->error ? NULL : merge_first(scan);
-        page = stream ? stream->ready_first : NULL;
         if (!page) {
-            dynkv_client_enter(scan->client);
-            return scan_idle(scan);
+            dynkv_client_enter(scan->client); /* that may bring what was missing */
+            page = merge_page(scan);
         }
+        if (!page)
+            return scan_idle(scan);
         page->at++;
         if (is_wanted(scan, &page->entries[page->at - 1]))
             return give(scan, &page->entries[page->at - 1], item);
@@ -396,6 +404,11 @@ enum dynkv_scan_state dynkv_scan_next_wait(struct dynkv_scan_handle *scan,
     while ((state = dynkv_scan_next(scan, item)) == DYNKV_SCAN_WAIT)
         dynkv_client_poll(scan->client, -1);
     return state;
+}
+
+struct dynkv_scan_received dynkv_scan_received(const struct dynkv_scan_handle *scan)
+{
+    return scan->received;
 }
 
 enum dynkv_error dynkv_scan_error(const struct dynkv_scan_handle *scan)

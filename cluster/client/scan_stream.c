@@ -277,6 +277,13 @@ static bool teach(struct dynkv_scan_stream *stream)
                                 stream);
 }
 
+static void count_received(struct dynkv_scan_handle *scan, const struct dynkv_scan_reply *reply)
+{
+    scan->received.entries += reply->entry_count;
+    for (uint32_t i = 0; i < reply->entry_count; i++)
+        scan->received.bytes += reply->entries[i].key.len + reply->entries[i].object.len;
+}
+
 static void on_page(struct dynkv_exchange *exchange, const struct dynkv_outcome *outcome)
 {
     struct dynkv_scan_stream *stream = exchange->owner;
@@ -304,6 +311,7 @@ static void on_page(struct dynkv_exchange *exchange, const struct dynkv_outcome 
     if (stream->page_limit < scan->page_size)
         stream->page_limit =
             stream->page_limit < scan->page_size / 2 ? stream->page_limit * 2 : scan->page_size;
+    count_received(scan, reply);
     page->entries = reply->entries;
     page->count = reply->entry_count;
     if (!page->count) {

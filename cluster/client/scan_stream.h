@@ -69,6 +69,7 @@ struct dynkv_scan_handle {
     uint64_t limit, given;
     uint64_t expected; /* 0: everything */
     bool is_spread;    /* more than one stream was needed */
+    struct dynkv_scan_received received;
 
     struct dynkv_scan_stream *streams;
     struct dynkv_scan_stream *turn; /* whose page was taken last */

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <poll.h>
 #include <stdio.h>
 
 #include "tests/unit/client/fake.h"
@@ -328,6 +329,35 @@ static void by_key_a_node_that_fails_in_the_middle_is_replaced_in_order(void **s
     fake_cluster_stop(cluster);
 }
 
+/* A caller that waits for the descriptor and takes, and never drives: taking itself may bring a page. */
+static void by_key_a_page_that_comes_while_taking_is_seen(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+    struct dynkv_scan_options options = {
+        .order = DYNKV_ORDER_RISING, .page_size = 2, .deadline_ms = 2000};
+    struct dynkv_scan_handle *scan;
+    struct dynkv_scan_item item;
+    enum dynkv_scan_state got;
+    uint32_t count = 0;
+
+    (void)state;
+    fill(cluster);
+    scan = dynkv_scan_start(client, fake_keyspace(), &options);
+    while ((got = dynkv_scan_next(scan, &item)) != DYNKV_SCAN_END) {
+        struct pollfd waited = {.fd = dynkv_client_fd(client), .events = POLLIN};
+
+        assert_int_not_equal(got, DYNKV_SCAN_ERROR);
+        count += got == DYNKV_SCAN_ITEM;
+        if (got == DYNKV_SCAN_WAIT)
+            poll(&waited, 1, dynkv_client_timeout_ms(client));
+    }
+    assert_int_equal(count, KEYS);
+    dynkv_scan_free(scan);
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
 static void by_key_an_error_ends_the_scan(void **state)
 {
     struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
@@ -451,6 +481,7 @@ int main(void)
         cmocka_unit_test(limits_and_bounds_hold),
         cmocka_unit_test(by_key_the_nodes_are_merged_rising_and_falling),
         cmocka_unit_test(by_key_a_node_that_fails_in_the_middle_is_replaced_in_order),
+        cmocka_unit_test(by_key_a_page_that_comes_while_taking_is_seen),
         cmocka_unit_test(by_key_an_error_ends_the_scan),
         cmocka_unit_test(what_is_expected_is_hardly_exceeded),
         cmocka_unit_test(parts_of_the_partitions_make_up_the_whole),

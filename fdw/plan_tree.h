@@ -1,0 +1,23 @@
+/*
+ * plan_tree.h: what the plan nodes above a foreign scan say about it.
+ *
+ * The server tells wrappers nothing of the nodes above theirs; they are found from the top of the statement's
+ * plan.  Source: ExecSetTupleBound of executor/execProcnode.c, which does not go on to foreign scans.
+ */
+#ifndef DYNKV_FDW_PLAN_TREE_H
+#define DYNKV_FDW_PLAN_TREE_H
+
+#include "postgres.h"
+
+#include "nodes/execnodes.h"
+
+/* The nodes above the scan, the nearest first. */
+extern List *dynkv_plan_ancestors(ForeignScanState *node);
+
+/*
+ * How many rows the nodes above will take at most, by a LIMIT (and its OFFSET) that is known before the
+ * statement runs; 0: that is not known, or any number.  It counts rows that pass the scan's own conditions.
+ */
+extern uint64 dynkv_plan_row_bound(ForeignScanState *node);
+
+#endif
