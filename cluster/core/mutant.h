@@ -23,6 +23,7 @@
     X(FORGET_CLOCK, forget_clock, "a restart forgets how far timestamps were given out")          \
     X(READ_ONE, read_one, "a read asks one replica, whatever r")                                  \
     X(SCAN_UNVERIFIED, scan_unverified, "a scan asks no other replica")                           \
+    X(SCAN_UNSORTED, scan_unsorted, "a scan by key gives partition after partition")              \
     X(FORGET_REQUESTS, forget_requests, "answered writes are not recognised")                     \
     X(ANSWER_EARLY, answer_early, "a put answers one acknowledgement too early")                  \
     X(APPLY_FIRST_OF_BATCH, apply_first_of_batch, "a replica stores the first item of a batch")   \

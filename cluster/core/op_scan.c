@@ -87,6 +87,8 @@ static void scan_finish(struct dynkv_node *node, struct scan_op *scan)
         reply.cursor_partition = scan->page.segments[scan->page.cut_segment].partition;
         reply.cursor_key = scan->page.cut_key;
     }
+    if (mutant_is(node, DYNKV_MUTANT_SCAN_UNSORTED))
+        scan->page.order = DYNKV_ORDER_PARTITION;
     reply.entries = scan_page_entries(&scan->page, scan->flags, node->now_ms, &scan->op.arena,
                                       &reply.entry_count);
     node->counters.scan_entries += reply.entry_count;

@@ -18,6 +18,7 @@
  *   14 converge  check_final.c     after healing all replicas are identical and all is quiet
  *   15 serve     check_final.c     with all members reachable every request succeeds
  *   C  clock     check_clock.c     what was caused later is stamped later
+ *   O  order     scan.c            a scan gives keys in the order that was asked for
  */
 #ifndef DYNKV_SIM_CHECK_H
 #define DYNKV_SIM_CHECK_H

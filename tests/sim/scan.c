@@ -125,9 +125,9 @@ static void page_check_order(struct sim *sim, const struct dynkv_scan *scan,
 
         if (scan->order == DYNKV_ORDER_PARTITION && a->partition != b->partition) {
             if (scan_place(scan, a->partition) > scan_place(scan, b->partition))
-                sim_violation(sim, "13", "a scan gave partitions out of order");
+                sim_violation(sim, "O", "a scan gave partitions out of order");
         } else if (dynkv_order_compare((enum dynkv_order)scan->order, a->key, b->key) >= 0) {
-            sim_violation(sim, "13", "a scan gave keys out of order");
+            sim_violation(sim, "O", "a scan gave keys out of order");
         }
     }
 }
