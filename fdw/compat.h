@@ -10,6 +10,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_proc.h"
+#include "commands/explain.h"
 #include "common/jsonapi.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
@@ -31,6 +32,11 @@
 
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h" /* until 15 a part of postgres.h */
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h" /* both until 17 a part of explain.h */
+#include "commands/explain_state.h"
 #endif
 
 /* Until 15 the server's headers leave it empty, and all of ours is hidden that is not exported. */

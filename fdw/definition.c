@@ -49,7 +49,7 @@ const char *dynkv_definition_option(const DynkvDefinition *definition, const cha
 static char *definition_type_name(Oid type, int32 typmod)
 {
     HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-    bits16 flags = FORMAT_TYPE_TYPEMOD_GIVEN;
+    uint16 flags = FORMAT_TYPE_TYPEMOD_GIVEN;
 
     if (!HeapTupleIsValid(tuple))
         elog(ERROR, "cache lookup failed for type %u", type);

@@ -4,8 +4,9 @@
 
 #include "postgres.h"
 
-#include "commands/explain.h"
 #include "nodes/execnodes.h"
+
+#include "fdw/compat.h"
 
 extern void dynkvExplainForeignScan(ForeignScanState *node, ExplainState *es);
 extern void dynkvExplainForeignModify(ModifyTableState *mtstate, ResultRelInfo *result,

@@ -39,7 +39,7 @@ static Datum status_text(struct dynkv_slice utf8)
 /* As the command line writes ids. */
 static Datum status_id(uint64 id)
 {
-    return CStringGetTextDatum(psprintf("%016" INT64_MODIFIER "x", id));
+    return CStringGetTextDatum(psprintf("%016llx", (unsigned long long)id));
 }
 
 static Datum status_interval(uint64 ms)

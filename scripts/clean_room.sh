@@ -17,13 +17,6 @@ usage() {
     exit 2
 }
 
-# The first mirror in this machine's sources, in either of apt's two formats.
-mirror() {
-    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-        awk '/^[ \t]*deb[ \t]/ { for (i = 2; i <= NF; i++) if ($i ~ /^https?:/) { print $i; exit } }
-             /^URIs:/ { print $2; exit }'
-}
-
 # What apt here needs to reach its mirror (a proxy, say), there too.
 copy_apt_settings() {
     local file
@@ -39,7 +32,7 @@ copy_apt_settings() {
 
 room_make() {
     local address
-    address=$(mirror)
+    address=$(debian_mirror)
     [ -n "$address" ] || die "found no mirror in /etc/apt"
     ROOM=$(mktemp -d "${TMPDIR:-/tmp}/dynkv-clean-room.XXXXXX")
     chmod 755 "$ROOM"

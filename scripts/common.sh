@@ -57,6 +57,13 @@ apt_index_is_empty() {
     [ -z "$(apt-cache dumpavail 2>/dev/null | head -c 1)" ]
 }
 
+# The first mirror in this machine's sources, in either of apt's two formats.
+debian_mirror() {
+    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+        awk '/^[ \t]*deb[ \t]/ { for (i = 2; i <= NF; i++) if ($i ~ /^https?:/) { print $i; exit } }
+             /^URIs:/ { print $2; exit }'
+}
+
 # Debian's postgresql-15 creates and starts a cluster on its first installation.  We want only the
 # programs, so it is told not to, by a drop-in that is there during the installation and no longer.
 install_packages() {

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds, and runs every test.  The last line is "N passed, N failed".
+# Installs what is missing, builds, and runs every test.  The last line is "N passed, N failed", and
+# ", N skipped" where that is so.
 #
 #   scripts/test.sh                  everything
 #   scripts/test.sh PART...          only these parts (names below)
 #   scripts/test.sh --no-install     uses what is installed
 #
-# A part that ends without telling its counts, or that takes too long, counts as one failure.
+# A part that ends without telling its counts, or that takes too long, counts as one failure.  What a
+# part had to skip ("PART: skipped: WHAT AND WHY") is shown, and counted apart.
 # Each part's output is in build/test-logs/PART.log, and is shown when the part fails.
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
-PARTS="build lint lint-self-test scripts unit unit-san fuzz sim regress live chaos"
+PARTS="build lint lint-self-test scripts unit unit-san fuzz sim regress compat live chaos"
 PART_LIMIT_S=600
 
 usage() {
@@ -28,6 +30,7 @@ part_command() {
     unit) "${make[@]}" BUILD="$MAKE_BUILD" unit ;;
     unit-san) "${make[@]}" SAN=1 BUILD="$MAKE_BUILD/san" unit ;;
     fuzz) "${make[@]}" BUILD="$MAKE_BUILD" FUZZ_RUNS="${FUZZ_RUNS:-20000}" fuzz ;;
+    compat) "$ROOT/scripts/compat.sh" ;;
     sim | regress | live | chaos) "${make[@]}" BUILD="$MAKE_BUILD" "$1" ;;
     esac
 }
@@ -42,18 +45,21 @@ part_counts() {
 }
 
 part_run() {
-    local part=$1 log=$LOGS/$1.log began=$SECONDS status=0 passed failed
+    local part=$1 log=$LOGS/$1.log began=$SECONDS status=0 passed failed skipped
     export -f part_command say
     export ROOT BUILD MAKE_BUILD JOBS PG_CONFIG
     timeout -k 30 "$PART_LIMIT_S" bash -c 'part_command "$1"' part "$part" >"$log" 2>&1 </dev/null || status=$?
     read -r passed failed < <(part_counts "$log") || passed=0 failed=0
-    if [ $status -ne 0 ] || [ $((passed + failed)) -eq 0 ]; then
+    skipped=$(grep -c "^$part: skipped: " "$log")
+    if [ $status -ne 0 ] || [ $((passed + failed + skipped)) -eq 0 ]; then
         [ "$failed" -gt 0 ] || failed=1
         tail -n 60 "$log"
         [ $status -ne 124 ] || say "$part: not finished after $PART_LIMIT_S s"
     fi
-    PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed))
+    PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed)) SKIPPED=$((SKIPPED + skipped))
     printf '%-16s %5d passed %4d failed %5d s   %s\n' "$part" "$passed" "$failed" $((SECONDS - began)) "$log"
+    grep "^$part: skipped: " "$log"
+    return 0
 }
 
 install=yes chosen=()
@@ -71,11 +77,11 @@ done
 
 [ $install = no ] || need_packages build test
 PG_CONFIG=$(find_pg_config) || die "no pg_config: install postgresql-server-dev-15"
-LOGS=$BUILD/test-logs PASSED=0 FAILED=0
+LOGS=$BUILD/test-logs PASSED=0 FAILED=0 SKIPPED=0
 rm -rf "$LOGS"
 mkdir -p "$LOGS"
 for part in "${chosen[@]}"; do
     part_run "$part"
 done
-printf '%d passed, %d failed\n' "$PASSED" "$FAILED"
+printf '%d passed, %d failed%s\n' "$PASSED" "$FAILED" "$([ $SKIPPED -eq 0 ] || echo ", $SKIPPED skipped")"
 [ "$FAILED" -eq 0 ]
