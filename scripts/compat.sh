@@ -17,13 +17,14 @@ WORK=$BUILD/compat
 # ---- headers ----
 
 # An apt of its own: this machine's mirror and settings, but no list, cache or status of the system's.
+# An old copy of a release will do: it is only compiled against.
 apt_of_release() {
     local release=$1 apt=$WORK/apt/$1
     shift
     timeout "$FETCH_LIMIT_S" apt-get -qq -o Dir::Etc::SourceList="$apt/sources.list" \
         -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$apt/lists" -o Dir::Cache="$apt/cache" \
-        -o Dir::State::Status=/dev/null -o Acquire::Languages=none -o Acquire::Retries=1 \
-        -o Acquire::http::Timeout=20 -o APT::Sandbox::User=root "$@"
+        -o Dir::State::Status=/dev/null -o Acquire::Languages=none -o Acquire::Check-Valid-Until=false \
+        -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o APT::Sandbox::User=root "$@"
 }
 
 apt_prepare() {

@@ -11,7 +11,7 @@
 # Each part's output is in build/test-logs/PART.log, and is shown when the part fails.
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
-PARTS="build lint lint-self-test scripts unit unit-san fuzz sim regress compat live chaos"
+PARTS="build lint lint-self-test scripts unit unit-san fuzz sim regress clients compat live chaos"
 PART_LIMIT_S=600
 
 usage() {
@@ -30,6 +30,7 @@ part_command() {
     unit) "${make[@]}" BUILD="$MAKE_BUILD" unit ;;
     unit-san) "${make[@]}" SAN=1 BUILD="$MAKE_BUILD/san" unit ;;
     fuzz) "${make[@]}" BUILD="$MAKE_BUILD" FUZZ_RUNS="${FUZZ_RUNS:-20000}" fuzz ;;
+    clients) "$ROOT/scripts/clients.sh" $([ "$INSTALL" = yes ] || echo --no-install) ;;
     compat) "$ROOT/scripts/compat.sh" ;;
     sim | regress | live | chaos) "${make[@]}" BUILD="$MAKE_BUILD" "$1" ;;
     esac
@@ -47,7 +48,7 @@ part_counts() {
 part_run() {
     local part=$1 log=$LOGS/$1.log began=$SECONDS status=0 passed failed skipped
     export -f part_command say
-    export ROOT BUILD MAKE_BUILD JOBS PG_CONFIG
+    export ROOT BUILD MAKE_BUILD JOBS PG_CONFIG INSTALL
     timeout -k 30 "$PART_LIMIT_S" bash -c 'part_command "$1"' part "$part" >"$log" 2>&1 </dev/null || status=$?
     read -r passed failed < <(part_counts "$log") || passed=0 failed=0
     skipped=$(grep -c "^$part: skipped: " "$log")
@@ -62,10 +63,10 @@ part_run() {
     return 0
 }
 
-install=yes chosen=()
+INSTALL=yes chosen=()
 for argument in "$@"; do
     case $argument in
-    --no-install) install=no ;;
+    --no-install) INSTALL=no ;;
     -*) usage ;;
     *)
         [[ " $PARTS " == *" $argument "* ]] || usage
@@ -75,7 +76,7 @@ for argument in "$@"; do
 done
 [ ${#chosen[@]} -gt 0 ] || read -ra chosen <<<"$PARTS"
 
-[ $install = no ] || need_packages build test
+[ $INSTALL = no ] || need_packages build test
 PG_CONFIG=$(find_pg_config) || die "no pg_config: install postgresql-server-dev-15"
 LOGS=$BUILD/test-logs PASSED=0 FAILED=0 SKIPPED=0
 rm -rf "$LOGS"
