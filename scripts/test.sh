@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds, and runs every test.  The last line is "N passed, N failed", and
-# ", N skipped" where that is so.
+# Installs what is missing, builds, and runs every test.  The last line is "N passed, N failed".
 #
 #   scripts/test.sh                  everything
 #   scripts/test.sh PART...          only these parts (names below)
 #   scripts/test.sh --no-install     uses what is installed
 #
 # A part that ends without telling its counts, or that takes too long, counts as one failure.  What a
-# part had to skip ("PART: skipped: WHAT AND WHY") is shown, and counted apart.
+# part had to skip ("PART: skipped: WHAT AND WHY") is shown, and counted in the line before the last.
 # Each part's output is in build/test-logs/PART.log, and is shown when the part fails.
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
@@ -84,5 +83,6 @@ mkdir -p "$LOGS"
 for part in "${chosen[@]}"; do
     part_run "$part"
 done
-printf '%d passed, %d failed%s\n' "$PASSED" "$FAILED" "$([ $SKIPPED -eq 0 ] || echo ", $SKIPPED skipped")"
+[ $SKIPPED -eq 0 ] || say "$SKIPPED skipped, see above"
+printf '%d passed, %d failed\n' "$PASSED" "$FAILED"
 [ "$FAILED" -eq 0 ]
