@@ -162,9 +162,8 @@ static void a_flush(void)
     cancel(session, "INSERT INTO t VALUES (6001, 'late 6001')", UNKNOWN);
     cancel(session, "INSERT INTO now_t VALUES (6002, 'late 6002')", CANCELLED);
     stage_thaw();
-    CHECK(strcmp(session_do(session,
-                            "SELECT count(*) FROM t WHERE k <= 5000 AND "
-                            "v NOT IN ('value ' || k, 'late ' || k)"),
+    CHECK(strcmp(session_do(session, "SELECT count(*) FROM t WHERE k <= 5000 AND "
+                                     "v NOT IN ('value ' || k, 'late ' || k)"),
                  "0") == 0,
           "a row is neither the old one nor the new one");
     CHECK(strcmp(session_do(session, "SELECT count(*) FROM t WHERE k <= 5000"), "5000") == 0,

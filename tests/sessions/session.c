@@ -238,3 +238,14 @@ void session_cancel(struct session *session)
 
     CHECK(PQcancel(session->cancel, text, sizeof text), "%s", text);
 }
+
+void session_cancel_until_it_ends(struct session *session)
+{
+    uint64_t until_ms = live_now_ms() + LIVE_PATIENCE_MS;
+
+    while (session_is_busy(session)) {
+        CHECK(live_now_ms() < until_ms, "no cancel is obeyed");
+        session_cancel(session);
+        await_input(session, live_now_ms() + 20);
+    }
+}

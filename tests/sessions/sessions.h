@@ -50,6 +50,8 @@ bool session_is_busy(struct session *session);
 /* Until the backend waits for the cluster: from then on a cancel meets it there. */
 void session_await_waiting(const struct session *session);
 void session_cancel(struct session *session);
+/* A cancel that comes before the statement is read is lost, so: again and again. */
+void session_cancel_until_it_ends(struct session *session);
 /* The last error's message and detail, "" without. */
 const char *session_message(const struct session *session);
 const char *session_detail(const struct session *session);

@@ -32,11 +32,12 @@ void stage_set(const char *storage)
                         "DROP SCHEMA IF EXISTS public CASCADE;"
                         "CREATE SCHEMA public;"
                         "CREATE EXTENSION dynkv_fdw");
-    session_do(session,
-               "CREATE SERVER kv FOREIGN DATA WRAPPER dynkv_fdw OPTIONS (hosts '%s', deadline '60s', "
-               "connect_timeout '60s');"
-               "CREATE USER MAPPING FOR PUBLIC SERVER kv",
-               stage_hosts());
+    session_do(
+        session,
+        "CREATE SERVER kv FOREIGN DATA WRAPPER dynkv_fdw OPTIONS (hosts '%s', deadline '60s', "
+        "connect_timeout '60s');"
+        "CREATE USER MAPPING FOR PUBLIC SERVER kv",
+        stage_hosts());
     session_close(session);
 }
 
