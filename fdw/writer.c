@@ -144,11 +144,31 @@ static DynkvBuffered writer_new_put(const DynkvWriter *writer, const DynkvNewRow
     };
 }
 
+/* What waits for the commit, by another table, would overwrite what is sent now, though it is older. */
+static void writer_check_order(const DynkvWriter *writer, struct dynkv_slice key)
+{
+    DynkvTxnBuffer *kept = dynkv_txn_find(writer->connection, writer->options->keyspace);
+
+    if (kept && dynkv_write_buffer_find(kept->buffer, key, DYNKV_ALL_COMMANDS, NULL))
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("cannot write a row of foreign table \"%s\" immediately that the "
+                        "transaction has written before",
+                        writer->table),
+                 errdetail("A write of the same row to foreign table \"%s\" waits for the commit, "
+                           "and would overwrite this one.",
+                           kept->table),
+                 errhint("Write the row through one of the tables only, or COMMIT in between.")));
+}
+
 static void writer_add(DynkvWriter *writer, const DynkvBuffered *write)
 {
-    if (!writer->pipeline)
+    if (!writer->pipeline) {
         writer_keep(writer, write);
-    else if (writer->is_holding)
+        return;
+    }
+    writer_check_order(writer, write->write.at.key);
+    if (writer->is_holding)
         writer_hold(writer, write);
     else
         writer_send(writer, write);

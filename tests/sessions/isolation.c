@@ -1,2 +1,218 @@
-#include "tests/sessions/sessions.h"
-const struct session_test isolation_tests[] = {{0, 0}}, ddl_tests[] = {{0, 0}};
+/*
+ * isolation.c: two sessions in turn, as in PostgreSQL's isolation tests: what each sees of the other's
+ * writes, and what becomes of writes that meet.  docs/transactions.md promises it.
+ */
+#include "tests/sessions/steps.h"
+
+static void stage_with_table(void)
+{
+    struct session *session = session_open();
+
+    stage_set("memory");
+    session_do(session, "CREATE FOREIGN TABLE t (k text, n text) SERVER kv "
+                        "OPTIONS (keyspace 't', format 'raw');"
+                        "CREATE FOREIGN TABLE new_t (k text, n text) SERVER kv "
+                        "OPTIONS (keyspace 't', format 'raw', on_insert 'error');"
+                        "CREATE FOREIGN TABLE now_t (k text, n text) SERVER kv "
+                        "OPTIONS (keyspace 't', format 'raw', write_mode 'immediate');"
+                        "INSERT INTO t VALUES ('a', '1'), ('b', '1'), ('c', '1')");
+    session_close(session);
+}
+
+/* How many values of a key the cluster keeps. */
+static uint32_t siblings_of(const char *key)
+{
+    struct live_client *client = live_client_open(live_node_client_url(stage_nodes[0]));
+    enum dynkv_error error;
+    char value[256];
+    uint32_t count = live_get(client, live_keyspace(client, "t", 3, 2, 2), key, 3, value, &error);
+
+    CHECK(error == DYNKV_OK, "%s: %s", key, dynkv_error_name(error));
+    live_client_close(client);
+    return count;
+}
+
+static void nobody_sees_writes_before_the_commit(void)
+{
+    stage_with_table();
+    STEPS({'A', "BEGIN", ""}, {'A', "INSERT INTO t VALUES ('d', '1')", ""},
+          {'A', "UPDATE t SET n = '2' WHERE k = 'a'", ""}, {'A', "DELETE FROM t WHERE k = 'b'", ""},
+          {'A', "SELECT * FROM t ORDER BY k", "a|2; c|1; d|1"},
+          {'B', "SELECT * FROM t ORDER BY k", "a|1; b|1; c|1"},
+          {'B', "SELECT n FROM t WHERE k = 'a'", "1"}, {'B', "SELECT n FROM t WHERE k = 'd'", ""},
+          {'B', "SELECT count(*) FROM t WHERE k IN ('a', 'b', 'd')", "2"}, {'A', "COMMIT", ""},
+          {'B', "SELECT * FROM t ORDER BY k", "a|2; c|1; d|1"});
+    STEPS({'A', "BEGIN; DELETE FROM t", ""}, {'B', "SELECT count(*) FROM t", "3"},
+          {'A', "SELECT count(*) FROM t", "0"}, {'A', "ROLLBACK", ""},
+          {'A', "SELECT count(*) FROM t", "3"}, {'B', "SELECT count(*) FROM t", "3"});
+}
+
+static void reads_see_what_others_have_committed(void)
+{
+    stage_with_table();
+    STEPS({'A', "BEGIN ISOLATION LEVEL REPEATABLE READ", ""},
+          {'A', "SELECT n FROM t WHERE k = 'a'", "1"},
+          {'B', "UPDATE t SET n = '2' WHERE k = 'a'", ""},
+          {'A', "SELECT n FROM t WHERE k = 'a'", "2"}, {'A', "INSERT INTO t VALUES ('d', '1')", ""},
+          {'B', "DELETE FROM t WHERE k = 'c'", ""},
+          {'A', "SELECT * FROM t ORDER BY k", "a|2; b|1; d|1"}, {'A', "COMMIT", ""});
+}
+
+static void own_writes_hide_those_of_others(void)
+{
+    stage_with_table();
+    STEPS({'A', "BEGIN", ""}, {'A', "UPDATE t SET n = '2' WHERE k = 'a'", ""},
+          {'A', "DELETE FROM t WHERE k = 'b'", ""},
+          {'B', "UPDATE t SET n = '3' WHERE k IN ('a', 'b')", ""},
+          {'A', "SELECT * FROM t ORDER BY k", "a|2; c|1"}, {'A', "ROLLBACK", ""},
+          {'A', "SELECT * FROM t ORDER BY k", "a|3; b|3; c|1"});
+}
+
+static void concurrent_updates_are_both_kept(void)
+{
+    stage_with_table();
+    STEPS({'A', "BEGIN; UPDATE t SET n = '2' WHERE k = 'a'", ""},
+          {'B', "UPDATE t SET n = '3' WHERE k = 'a'", ""}, {'A', "COMMIT", ""},
+          {'B', "SELECT n FROM t WHERE k = 'a'", "2"});
+    CHECK(siblings_of("a") == 2, "%u values", siblings_of("a"));
+    STEPS({'B', "UPDATE t SET n = '4' WHERE k = 'a'", ""},
+          {'A', "SELECT n FROM t WHERE k = 'a'", "4"});
+    CHECK(siblings_of("a") == 1, "%u values", siblings_of("a"));
+}
+
+static void a_delete_hides_and_keeps_what_it_did_not_see(void)
+{
+    stage_with_table();
+    STEPS({'A', "BEGIN; DELETE FROM t WHERE k = 'a'", ""},
+          {'B', "UPDATE t SET n = '2' WHERE k = 'a'", ""}, {'A', "COMMIT", ""},
+          {'A', "SELECT n FROM t WHERE k = 'a'", ""});
+    CHECK(siblings_of("a") == 1, "the update is lost");
+}
+
+static void inserts_replace_and_the_last_commit_wins(void)
+{
+    stage_with_table();
+    STEPS({'A', "BEGIN; INSERT INTO t VALUES ('a', '2')", ""},
+          {'B', "INSERT INTO t VALUES ('a', '3')", ""}, {'A', "COMMIT", ""},
+          {'B', "SELECT n FROM t WHERE k = 'a'", "2"});
+    CHECK(siblings_of("a") == 1, "%u values", siblings_of("a"));
+    /* on_insert 'error' finds what is there, and is no lock. */
+    STEPS({'A', "BEGIN; INSERT INTO new_t VALUES ('x', 'A')", ""},
+          {'B', "INSERT INTO new_t VALUES ('x', 'B')", ""}, {'A', "COMMIT", ""},
+          {'B', "SELECT n FROM t WHERE k = 'x'", "A"},
+          {'B', "INSERT INTO new_t VALUES ('x', 'B')", "23505"});
+}
+
+static void savepoints_are_nobody_elses_business(void)
+{
+    stage_with_table();
+    STEPS({'A', "BEGIN; INSERT INTO t VALUES ('d', '1')", ""},
+          {'A', "SAVEPOINT s; UPDATE t SET n = '2'", ""},
+          {'A', "SELECT string_agg(n, '' ORDER BY k) FROM t", "2222"},
+          {'B', "UPDATE t SET n = '3' WHERE k = 'c'", ""},
+          {'A', "SELECT string_agg(n, '' ORDER BY k) FROM t", "2222"}, {'A', "ROLLBACK TO s", ""},
+          {'A', "SELECT string_agg(n, '' ORDER BY k) FROM t", "1131"},
+          {'A', "UPDATE t SET n = '4' WHERE k = 'b'", ""},
+          {'B', "SELECT string_agg(n, '' ORDER BY k) FROM t", "113"}, {'A', "RELEASE s", ""},
+          {'A', "COMMIT", ""}, {'B', "SELECT string_agg(n, '' ORDER BY k) FROM t", "1431"});
+    CHECK(siblings_of("c") == 1, "a write that was taken back is there");
+}
+
+static void cursors_keep_what_they_saw_of_their_own(void)
+{
+    stage_with_table();
+    STEPS({'A', "BEGIN; UPDATE t SET n = '2' WHERE k = 'a'", ""},
+          {'A', "DECLARE c CURSOR FOR SELECT * FROM t ORDER BY k", ""}, {'A', "DELETE FROM t", ""},
+          {'A', "INSERT INTO t VALUES ('e', '9')", ""}, {'A', "FETCH 1 FROM c", "a|2"},
+          {'A', "FETCH ALL FROM c", "b|1; c|1"}, {'B', "SELECT count(*) FROM t", "3"},
+          {'A', "DECLARE h CURSOR WITH HOLD FOR SELECT * FROM t", ""}, {'A', "COMMIT", ""},
+          {'B', "DELETE FROM t", ""}, {'A', "FETCH ALL FROM h", "e|9"});
+}
+
+static void immediate_writes_are_seen_at_once(void)
+{
+    stage_with_table();
+    STEPS({'A', "BEGIN; UPDATE now_t SET n = '2' WHERE k = 'a'", ""},
+          {'B', "SELECT n FROM t WHERE k = 'a'", "2"}, {'A', "ROLLBACK", ""},
+          {'B', "SELECT n FROM t WHERE k = 'a'", "2"});
+    /* What waits for the commit would come after it, so that it is refused. */
+    STEPS({'A', "BEGIN; UPDATE t SET n = '3' WHERE k = 'a'", ""}, {'A', "SAVEPOINT s", ""},
+          {'A', "INSERT INTO now_t VALUES ('d', '1')", ""},
+          {'A', "UPDATE now_t SET n = '4' WHERE k = 'a'", "55000"},
+          {'B', "SELECT * FROM t ORDER BY k", "a|2; b|1; c|1; d|1"}, {'A', "ROLLBACK TO s", ""},
+          {'A', "COMMIT", ""}, {'B', "SELECT n FROM t WHERE k = 'a'", "3"});
+    STEPS({'A', "BEGIN; UPDATE now_t SET n = '5' WHERE k = 'a'", ""},
+          {'A', "UPDATE t SET n = '6' WHERE k = 'a'", ""}, {'A', "COMMIT", ""},
+          {'B', "SELECT n FROM t WHERE k = 'a'", "6"});
+    CHECK(siblings_of("a") == 1, "%u values", siblings_of("a"));
+}
+
+/* ---- rows that are looked at again after a lock was waited for ---- */
+
+static void locked_rows_join_what_they_have_become(void)
+{
+    stage_with_table();
+    STEPS({'A',
+           "CREATE TABLE l (id int PRIMARY KEY, k text, n int);"
+           "INSERT INTO l VALUES (1, 'a', 0), (2, 'b', 0)",
+           ""},
+          /* another column: the row joins still, and is the new one */
+          {'A', "BEGIN; UPDATE l SET n = 1 WHERE id = 1", ""},
+          {'B', "SELECT l.*, t.n FROM l JOIN t ON t.k = l.k WHERE l.id = 1 FOR UPDATE", STEP_WAITS},
+          {'A', "COMMIT", ""}, {'B', NULL, "1|a|1|1"},
+          /* the column of the join: as with local tables, the old partner does not fit any more */
+          {'A', "BEGIN; UPDATE l SET k = 'c' WHERE id = 1", ""},
+          {'B', "SELECT l.*, t.n FROM l JOIN t ON t.k = l.k WHERE l.id = 1 FOR UPDATE OF l",
+           STEP_WAITS},
+          {'A', "COMMIT", ""}, {'B', NULL, ""},
+          {'A', "BEGIN; UPDATE l SET k = 'a' WHERE id = 1", ""},
+          {'B', "SELECT l.*, t.n FROM l LEFT JOIN t ON t.k = l.k WHERE l.id = 1 FOR UPDATE OF l",
+           STEP_WAITS},
+          {'A', "COMMIT", ""}, {'B', NULL, "1|a|1|"});
+}
+
+static void locked_rows_join_by_every_plan(void)
+{
+    static const char *const plans[] = {"SET enable_hashjoin = off; SET enable_mergejoin = off",
+                                        "SET enable_hashjoin = off; SET enable_nestloop = off",
+                                        "SET enable_mergejoin = off; SET enable_nestloop = off"};
+
+    stage_with_table();
+    STEPS({'A',
+           "CREATE TABLE l (id int, k text, n int);"
+           "INSERT INTO l VALUES (1, 'a', 0), (2, 'b', 0)",
+           ""});
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        STEPS({'B', "RESET enable_hashjoin; RESET enable_mergejoin; RESET enable_nestloop", ""},
+              {'B', plans[i], ""}, {'A', "UPDATE l SET n = 0", ""},
+              {'A', "BEGIN; UPDATE l SET n = 7 WHERE id = 1", ""},
+              {'B', "UPDATE l SET n = l.n + t.n::int FROM t WHERE t.k = l.k RETURNING l.*",
+               STEP_WAITS},
+              {'A', "COMMIT", ""});
+        CHECK(strcmp(session_do(session_open(), "SELECT 1"), "1") == 0, "a third session");
+        STEPS({'B', NULL, "1|a|8; 2|b|1"});
+        STEPS(
+            {'A', "BEGIN; UPDATE l SET k = 'c' WHERE id = 1", ""},
+            {'B', "DELETE FROM l USING t WHERE t.k = l.k AND t.k <> 'b' RETURNING l.*", STEP_WAITS},
+            {'A', "COMMIT", ""}, {'B', NULL, ""}, {'A', "UPDATE l SET k = 'a' WHERE id = 1", ""});
+    }
+}
+
+const struct session_test isolation_tests[] = {
+    {"nobody sees writes before the commit", nobody_sees_writes_before_the_commit},
+    {"reads see what others have committed", reads_see_what_others_have_committed},
+    {"a transaction's own writes hide those of others", own_writes_hide_those_of_others},
+    {"concurrent updates are both kept, and the next one settles them",
+     concurrent_updates_are_both_kept},
+    {"a delete hides a concurrent update, which is kept",
+     a_delete_hides_and_keeps_what_it_did_not_see},
+    {"inserts replace, and the last commit wins", inserts_replace_and_the_last_commit_wins},
+    {"savepoints are nobody else's business", savepoints_are_nobody_elses_business},
+    {"cursors keep what they saw of their transaction's writes",
+     cursors_keep_what_they_saw_of_their_own},
+    {"immediate writes are seen at once, and never undone by the commit",
+     immediate_writes_are_seen_at_once},
+    {"rows that were locked join what they have become", locked_rows_join_what_they_have_become},
+    {"rows that were locked join by every plan", locked_rows_join_by_every_plan},
+    {NULL, NULL},
+};

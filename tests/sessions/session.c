@@ -106,6 +106,8 @@ static void answer_take(struct session *session, const PGresult *result)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
+    if (!state && session->message[0])
+        return; /* the connection is lost, and the result before this one has said why */
     session->answer[0] = session->message[0] = session->detail[0] = '\0';
     switch (PQresultStatus(result)) {
     case PGRES_TUPLES_OK:
@@ -138,6 +140,7 @@ static void begin(struct session *session, const char *format, va_list args)
     char sql[SQL_MAX];
 
     CHECK(vsnprintf(sql, sizeof sql, format, args) < (int)sizeof sql, "too long a statement");
+    session->answer[0] = session->message[0] = session->detail[0] = '\0';
     CHECK(PQsendQuery(session->connection, sql), "%s", PQerrorMessage(session->connection));
 }
 
@@ -178,7 +181,6 @@ const char *session_end(struct session *session)
     uint64_t until_ms = live_now_ms() + LIVE_PATIENCE_MS;
     PGresult *result;
 
-    session->answer[0] = '\0';
     for (;;) {
         while (session_is_busy(session))
             CHECK(await_input(session, until_ms), "the statement did not end within %u ms",
@@ -214,23 +216,45 @@ const char *session_do(struct session *session, const char *format, ...)
     return session->answer;
 }
 
-/* ---- cancels ---- */
+/* ---- looking at a backend ---- */
 
-static bool is_waiting(void *context)
+static bool waits_for(const struct session *session, const char *type)
 {
     return strcmp(session_do(observer,
                              "SELECT count(*) FROM pg_stat_activity "
-                             "WHERE pid = %d AND wait_event_type = 'Extension'",
-                             (int)session_pid(context)),
+                             "WHERE pid = %d AND wait_event_type = '%s'",
+                             (int)session_pid(session), type),
                   "1") == 0;
+}
+
+static bool waits_for_cluster(void *session)
+{
+    return waits_for(session, "Extension");
+}
+
+static bool waits_for_lock(void *session)
+{
+    return waits_for(session, "Lock");
+}
+
+static void await_backend(const struct session *session, bool (*is_true)(void *), const char *what)
+{
+    if (!observer)
+        observer = session_open();
+    live_await(is_true, (void *)(uintptr_t)session, what);
 }
 
 void session_await_waiting(const struct session *session)
 {
-    if (!observer)
-        observer = session_open();
-    live_await(is_waiting, (void *)(uintptr_t)session, "the backend waits for the cluster");
+    await_backend(session, waits_for_cluster, "the backend waits for the cluster");
 }
+
+void session_await_lock(const struct session *session)
+{
+    await_backend(session, waits_for_lock, "the backend waits for a lock");
+}
+
+/* ---- cancels ---- */
 
 void session_cancel(struct session *session)
 {

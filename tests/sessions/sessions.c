@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/sessions/sessions.h"
+#include "tests/sessions/steps.h"
 
 static const struct session_test *const suites[] = {cancel_tests, leak_tests, dying_tests,
                                                     isolation_tests, ddl_tests};
@@ -24,6 +24,7 @@ static void run(char **argv, const struct session_test *test)
                test->sentence, live_folder());
     }
     sessions_end();
+    steps_forget();
     silences_end();
 }
 

@@ -49,6 +49,8 @@ const char *session_end(struct session *session);
 bool session_is_busy(struct session *session);
 /* Until the backend waits for the cluster: from then on a cancel meets it there. */
 void session_await_waiting(const struct session *session);
+/* Until the backend waits for another one's lock. */
+void session_await_lock(const struct session *session);
 void session_cancel(struct session *session);
 /* A cancel that comes before the statement is read is lost, so: again and again. */
 void session_cancel_until_it_ends(struct session *session);
