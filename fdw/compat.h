@@ -222,6 +222,16 @@ static inline Oid dynkv_modify_user(ResultRelInfo *result, EState *estate)
     return OidIsValid(user) ? user : GetUserId();
 }
 
+/* From the rows of the root table to those of a partition that ExecFindPartition gave; NULL: the same. */
+static inline TupleConversionMap *dynkv_root_to_child_map(ResultRelInfo *target, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+    return ExecGetRootToChildMap(target, estate);
+#else
+    return target->ri_RootToPartitionMap;
+#endif
+}
+
 /* A set of events that lives as long as the context, or until FreeWaitEventSet. */
 static inline WaitEventSet *dynkv_wait_set(MemoryContext context, int size)
 {

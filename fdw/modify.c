@@ -37,6 +37,7 @@
 #include "fdw/compat.h"
 #include "fdw/modify.h"
 #include "fdw/moment.h"
+#include "fdw/route.h"
 #include "fdw/rows.h"
 #include "fdw/settle.h"
 #include "fdw/unique.h"
@@ -70,6 +71,7 @@ typedef struct DynkvModifyState {
     MemoryContextCallback on_reset;
     dlist_node node; /* in modify_states */
     EState *estate;
+    ModifyTableState *mtstate;
     Relation rel;
     DynkvTableOptions *options;
     DynkvCodec *codec;
@@ -79,6 +81,7 @@ typedef struct DynkvModifyState {
     DynkvWriter *writer; /* NULL: nothing written yet */
     DynkvUnique *unique; /* on_insert 'error', once there is a writer; else NULL */
     bool skips_existing; /* ON CONFLICT DO NOTHING */
+    bool is_moved_into;  /* the statement reads what is inserted */
     Oid user;
     MemoryContext row_context;             /* of the row being written */
     DynkvRows *rows;                       /* of UPDATE and DELETE */
@@ -188,6 +191,7 @@ static DynkvModifyState *modify_create(ModifyTableState *mtstate, ResultRelInfo 
     DynkvModifyState *state = palloc0(sizeof *state);
 
     state->estate = estate;
+    state->mtstate = mtstate;
     state->rel = result->ri_RelationDesc;
     state->options = dynkv_table_options(state->rel);
     state->codec = dynkv_codec_create(state->rel, state->options);
@@ -234,9 +238,16 @@ void dynkvBeginForeignModify(ModifyTableState *mtstate, ResultRelInfo *result, L
 
 void dynkvBeginForeignInsert(ModifyTableState *mtstate, ResultRelInfo *result)
 {
-    /* A partition that an UPDATE moves rows into may be one of its targets, too. */
-    if (!result->ri_FdwState)
+    DynkvModifyState *state = result->ri_FdwState;
+
+    if (!state) {
         modify_create(mtstate, result);
+        return;
+    }
+    /* A partition that an UPDATE moves rows into may be one of its targets, and is read by it. */
+    state->is_moved_into = true;
+    if (state->writer)
+        dynkv_writer_hold(state->writer);
 }
 
 static void modify_finish(DynkvModifyState *state)
@@ -258,6 +269,7 @@ void dynkvEndForeignModify(EState *estate, ResultRelInfo *result)
     modify_finish(state);
     if (state->rows)
         dynkv_rows_close(state->rows);
+    state->rows = NULL; /* a partition that rows were moved into ends twice */
 }
 
 void dynkvEndForeignInsert(EState *estate, ResultRelInfo *result)
@@ -344,7 +356,8 @@ static DynkvWriter *modify_writer(DynkvModifyState *state)
         state->unique = dynkv_unique_create(state->rel, connection, state->options, state->codec,
                                             state->writer);
     if (state->options->is_immediate &&
-        (state->unique || state->settle || (!state->rows && modify_reads_target(state))))
+        (state->unique || state->settle || state->is_moved_into ||
+         (!state->rows && modify_reads_target(state))))
         dynkv_writer_hold(state->writer);
     MemoryContextSwitchTo(old);
     return state->writer;
@@ -460,6 +473,7 @@ TupleTableSlot *dynkvExecForeignInsert(EState *estate, ResultRelInfo *result, Tu
     DynkvNewRow row;
     bool is_written;
 
+    dynkv_route_check_insert(result, slot, estate);
     modify_writer(state);
     MemoryContextReset(state->row_context);
     old_context = MemoryContextSwitchTo(state->row_context);
@@ -492,7 +506,11 @@ TupleTableSlot *dynkvExecForeignUpdate(EState *estate, ResultRelInfo *result, Tu
     MemoryContextReset(state->row_context);
     old_context = MemoryContextSwitchTo(state->row_context);
     is_first = modify_recall(state, plan_slot, &old);
-    if (is_first) {
+    if (is_first && dynkv_route_leaves(state->mtstate, result, slot, estate)) {
+        dynkv_writer_delete(writer, old.key, old.partition_len, old.version);
+        dynkv_route_insert(state->mtstate, result, slot, plan_slot);
+        modify_clear_meta(state, result, slot);
+    } else if (is_first) {
         modify_encode(state, slot, &old, &row);
         if (dynkv_slice_equal(row.key, old.key) && row.partition_len == old.partition_len)
             dynkv_writer_put(writer, &row, old.version);
