@@ -62,6 +62,8 @@ Datum dynkv_fdw_handler(PG_FUNCTION_ARGS)
     routine->PlanForeignModify = dynkvPlanForeignModify;
     routine->BeginForeignModify = dynkvBeginForeignModify;
     routine->ExecForeignInsert = dynkvExecForeignInsert;
+    routine->GetForeignModifyBatchSize = dynkvGetForeignModifyBatchSize;
+    routine->ExecForeignBatchInsert = dynkvExecForeignBatchInsert;
     routine->ExecForeignUpdate = dynkvExecForeignUpdate;
     routine->ExecForeignDelete = dynkvExecForeignDelete;
     routine->EndForeignModify = dynkvEndForeignModify;

@@ -6,8 +6,8 @@
  * about keys: one that is read as several rows (conflict 'siblings') is written once, and that settles all of
  * them.  An UPDATE of any of them keeps that one.  A DELETE must have met all: it would take away others, too.
  *
- * There is no ExecForeignBatchInsert: the writer (writer.h) gathers rows however they come, from INSERT,
- * COPY, UPDATE or DELETE, with triggers or RETURNING or without.
+ * The writer (writer.h) gathers rows however they come, from INSERT, COPY, UPDATE or DELETE, with triggers or
+ * RETURNING or without, so the server's batches are used for ON CONFLICT DO NOTHING alone.
  *
  * What is sent immediately must be there before AFTER triggers look at the table, and rows must have been
  * checked before, so writers are finished by an ExecutorFinish hook, before the server runs the triggers;
@@ -355,9 +355,8 @@ static DynkvWriter *modify_writer(DynkvModifyState *state)
     if (state->options->insert_errors)
         state->unique = dynkv_unique_create(state->rel, connection, state->options, state->codec,
                                             state->writer);
-    if (state->options->is_immediate &&
-        (state->unique || state->settle || state->is_moved_into ||
-         (!state->rows && modify_reads_target(state))))
+    if (state->options->is_immediate && (state->unique || state->settle || state->is_moved_into ||
+                                         (!state->rows && modify_reads_target(state))))
         dynkv_writer_hold(state->writer);
     MemoryContextSwitchTo(old);
     return state->writer;
@@ -453,16 +452,29 @@ static bool modify_recall(DynkvModifyState *state, TupleTableSlot *plan_slot, Dy
     return true;
 }
 
-/* Writes a row that is to be new; false: it is there already, and stays. */
-static bool modify_insert(DynkvModifyState *state, const DynkvNewRow *row)
+static void modify_insert(DynkvModifyState *state, const DynkvNewRow *row)
 {
-    if (state->skips_existing && dynkv_unique_exists(state->unique, row->key, row->partition_len))
-        return false;
     if (state->unique && dynkv_unique_check(state->unique, row->key, row->partition_len))
         dynkv_writer_put_new(state->writer, row);
     else
         dynkv_writer_put(state->writer, row, dynkv_slice(NULL, 0));
-    return true;
+}
+
+/* ON CONFLICT DO NOTHING: writes a row unless its key is there; false: it is. */
+static bool modify_insert_missing(DynkvModifyState *state, const DynkvNewRow *row, bool exists)
+{
+    switch (dynkv_writer_find(state->writer, row->key)) {
+    case DYNKV_WRITER_PUT:
+        return false;
+    case DYNKV_WRITER_DELETED:
+        dynkv_writer_put(state->writer, row, dynkv_slice(NULL, 0));
+        return true;
+    case DYNKV_WRITER_NOTHING:
+        break;
+    }
+    if (!exists)
+        dynkv_writer_put_new(state->writer, row);
+    return !exists;
 }
 
 TupleTableSlot *dynkvExecForeignInsert(EState *estate, ResultRelInfo *result, TupleTableSlot *slot,
@@ -471,19 +483,79 @@ TupleTableSlot *dynkvExecForeignInsert(EState *estate, ResultRelInfo *result, Tu
     DynkvModifyState *state = result->ri_FdwState;
     MemoryContext old_context;
     DynkvNewRow row;
-    bool is_written;
+    int count = 1;
 
+    if (state->skips_existing) {
+        dynkvExecForeignBatchInsert(estate, result, &slot, &plan_slot, &count);
+        return count > 0 ? slot : NULL;
+    }
     dynkv_route_check_insert(result, slot, estate);
     modify_writer(state);
     MemoryContextReset(state->row_context);
     old_context = MemoryContextSwitchTo(state->row_context);
     modify_encode(state, slot, NULL, &row);
     modify_check_given(state, slot);
-    is_written = modify_insert(state, &row);
+    modify_insert(state, &row);
     if (state->operation == CMD_UPDATE)
         modify_clear_meta(state, result, slot);
     MemoryContextSwitchTo(old_context);
-    return is_written ? slot : NULL;
+    return slot;
+}
+
+/*
+ * More than one only for ON CONFLICT DO NOTHING, which asks for a batch of keys at a time; else the writer
+ * gathers rows.  One where somebody wants to know of each row at once.
+ */
+int dynkvGetForeignModifyBatchSize(ResultRelInfo *result)
+{
+    const DynkvModifyState *state = result->ri_FdwState;
+    const TriggerDesc *triggers = result->ri_TrigDesc;
+
+    if (!state || !state->skips_existing || result->ri_projectReturning ||
+        result->ri_WithCheckOptions != NIL ||
+        (triggers && (triggers->trig_insert_before_row || triggers->trig_insert_after_row)))
+        return 1;
+    return state->options->batch_size;
+}
+
+/* Rows that are written move to the front, as the server counts them. */
+TupleTableSlot **dynkvExecForeignBatchInsert(EState *estate, ResultRelInfo *result,
+                                             TupleTableSlot **slots, TupleTableSlot **plan_slots,
+                                             int *slot_count)
+{
+    DynkvModifyState *state = result->ri_FdwState;
+    int count = *slot_count;
+    int written = 0;
+    struct dynkv_key_ref *keys;
+    MemoryContext old_context;
+    DynkvNewRow *rows;
+    bool *exists;
+
+    modify_writer(state);
+    MemoryContextReset(state->row_context);
+    old_context = MemoryContextSwitchTo(state->row_context);
+    rows = palloc(sizeof *rows * (Size)count);
+    keys = palloc(sizeof *keys * (Size)count);
+    exists = palloc(sizeof *exists * (Size)count);
+    for (int i = 0; i < count; i++) {
+        dynkv_route_check_insert(result, slots[i], estate);
+        modify_encode(state, slots[i], NULL, &rows[i]);
+        modify_check_given(state, slots[i]);
+        keys[i].key = rows[i].key;
+        keys[i].partition_len = rows[i].partition_len;
+    }
+    dynkv_unique_find(state->unique, keys, count, exists);
+    for (int i = 0; i < count; i++) {
+        if (modify_insert_missing(state, &rows[i], exists[i])) {
+            TupleTableSlot *slot = slots[written];
+
+            slots[written++] = slots[i];
+            slots[i] = slot; /* the server keeps the slots for its next batch */
+        }
+    }
+    MemoryContextSwitchTo(old_context);
+    *slot_count = written;
+    return slots;
 }
 
 static void modify_move(DynkvModifyState *state, const DynkvOldRow *old, const DynkvNewRow *row)

@@ -18,6 +18,10 @@ extern void dynkvBeginForeignModify(ModifyTableState *mtstate, ResultRelInfo *re
                                     List *fdw_private, int subplan_index, int eflags);
 extern TupleTableSlot *dynkvExecForeignInsert(EState *estate, ResultRelInfo *result,
                                               TupleTableSlot *slot, TupleTableSlot *plan_slot);
+extern int dynkvGetForeignModifyBatchSize(ResultRelInfo *result);
+extern TupleTableSlot **dynkvExecForeignBatchInsert(EState *estate, ResultRelInfo *result,
+                                                    TupleTableSlot **slots,
+                                                    TupleTableSlot **plan_slots, int *slot_count);
 extern TupleTableSlot *dynkvExecForeignUpdate(EState *estate, ResultRelInfo *result,
                                               TupleTableSlot *slot, TupleTableSlot *plan_slot);
 extern TupleTableSlot *dynkvExecForeignDelete(EState *estate, ResultRelInfo *result,

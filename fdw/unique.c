@@ -21,6 +21,7 @@ struct DynkvUnique {
 
     MemoryContext memory; /* of the keys that wait */
     struct dynkv_key_ref *keys;
+    bool *exists; /* of each key, once asked */
     int count, room;
 };
 
@@ -40,6 +41,7 @@ DynkvUnique *dynkv_unique_create(Relation rel, DynkvConnection *connection,
         AllocSetContextCreate(CurrentMemoryContext, "dynkv keys to check", ALLOCSET_SMALL_SIZES);
     unique->room = options->batch_size;
     unique->keys = palloc(sizeof *unique->keys * (Size)unique->room);
+    unique->exists = palloc(sizeof *unique->exists * (Size)unique->room);
     return unique;
 }
 
@@ -57,8 +59,9 @@ static void unique_violation(const DynkvUnique *unique, struct dynkv_slice key)
 
 /* ---- asking the cluster ---- */
 
-/* The index of a key that is there, or -1. */
-static int unique_ask(DynkvUnique *unique, const struct dynkv_key_ref *keys, int count)
+/* Asks which of the keys are there; returns how many. */
+static int unique_ask(DynkvUnique *unique, const struct dynkv_key_ref *keys, int count,
+                      bool *exists)
 {
     const DynkvTableOptions *options = unique->options;
     const char *table = RelationGetRelationName(unique->rel);
@@ -71,11 +74,12 @@ static int unique_ask(DynkvUnique *unique, const struct dynkv_key_ref *keys, int
     const struct dynkv_read_result *reads;
     struct dynkv_request *get;
     uint64 keyspace;
-    int found = -1;
+    int found = 0;
 
+    memset(exists, false, sizeof *exists * (Size)count);
     if (count == 0 ||
         !dynkv_connection_keyspace(unique->connection, options, table, false, &keyspace))
-        return -1;
+        return 0;
     get = dynkv_guard_request(unique->guard,
                               dynkv_get_start(dynkv_connection_client(unique->connection), keyspace,
                                               keys, (uint32)count, &call));
@@ -84,19 +88,20 @@ static int unique_ask(DynkvUnique *unique, const struct dynkv_key_ref *keys, int
         dynkv_report(ERROR, dynkv_request_error(get), dynkv_request_text(get), DYNKV_READING,
                      table);
     reads = dynkv_request_reads(get, NULL);
-    for (int i = 0; i < count && found < 0; i++)
-        if (dynkv_conflict_has_row(options, &reads[i].object, now_ms))
-            found = i;
+    for (int i = 0; i < count; i++) {
+        exists[i] = dynkv_conflict_has_row(options, &reads[i].object, now_ms);
+        found += exists[i];
+    }
     dynkv_guard_free_request(unique->guard, get);
     return found;
 }
 
 void dynkv_unique_finish(DynkvUnique *unique)
 {
-    int found = unique_ask(unique, unique->keys, unique->count);
-
-    if (found >= 0)
-        unique_violation(unique, unique->keys[found].key);
+    if (unique_ask(unique, unique->keys, unique->count, unique->exists) > 0)
+        for (int i = 0; i < unique->count; i++)
+            if (unique->exists[i])
+                unique_violation(unique, unique->keys[i].key);
     unique->count = 0;
     MemoryContextReset(unique->memory);
 }
@@ -124,17 +129,8 @@ bool dynkv_unique_check(DynkvUnique *unique, struct dynkv_slice key, uint32 part
     return true;
 }
 
-bool dynkv_unique_exists(DynkvUnique *unique, struct dynkv_slice key, uint32 partition_len)
+void dynkv_unique_find(DynkvUnique *unique, const struct dynkv_key_ref *keys, int count,
+                       bool *exists)
 {
-    struct dynkv_key_ref ref = {.key = key, .partition_len = partition_len};
-
-    switch (dynkv_writer_find(unique->writer, key)) {
-    case DYNKV_WRITER_PUT:
-        return true;
-    case DYNKV_WRITER_DELETED:
-        return false;
-    case DYNKV_WRITER_NOTHING:
-        break;
-    }
-    return unique_ask(unique, &ref, 1) >= 0;
+    unique_ask(unique, keys, count, exists);
 }

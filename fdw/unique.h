@@ -27,8 +27,9 @@ extern DynkvUnique *dynkv_unique_create(Relation rel, DynkvConnection *connectio
  * transaction's own making, so that it will be new to the cluster.
  */
 extern bool dynkv_unique_check(DynkvUnique *unique, struct dynkv_slice key, uint32 partition_len);
-/* Whether a row with that key is there, asked now. */
-extern bool dynkv_unique_exists(DynkvUnique *unique, struct dynkv_slice key, uint32 partition_len);
+/* Asks the cluster now which of the keys are there, whatever the transaction has said of them. */
+extern void dynkv_unique_find(DynkvUnique *unique, const struct dynkv_key_ref *keys, int count,
+                              bool *exists);
 /* Checks what is left to check. */
 extern void dynkv_unique_finish(DynkvUnique *unique);
 
