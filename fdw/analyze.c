@@ -27,6 +27,7 @@
 #include "utils/sampling.h"
 
 #include "fdw/analyze.h"
+#include "fdw/bad_row.h"
 #include "fdw/compat.h"
 #include "fdw/conflict.h"
 #include "fdw/connection.h"
@@ -81,6 +82,7 @@ typedef struct Analyze {
     double alive_seen;  /* in all */
     double entries;
     uint64 bytes;
+    DynkvBadRows bad_rows;
 } Analyze;
 
 static DYNKV_NORETURN void analyze_error(const Analyze *analyze, enum dynkv_error error,
@@ -159,25 +161,35 @@ static bool analyze_wants_unit(const Analyze *analyze)
 
 /* ---- rows ---- */
 
+/* NULL: it cannot be read, and is to be skipped. */
 static HeapTuple analyze_row(Analyze *analyze, const DynkvConflictRow *from)
 {
     MemoryContext old = MemoryContextSwitchTo(analyze->row_context);
-    HeapTuple row;
+    HeapTuple row = NULL;
+    bool is_read = true;
 
-    dynkv_conflict_get(analyze->conflict, from, analyze->values, analyze->nulls);
+    if (analyze->options->skips_bad_rows)
+        is_read = dynkv_bad_row_get(&analyze->bad_rows, analyze->conflict, from, analyze->values,
+                                    analyze->nulls);
+    else
+        dynkv_conflict_get(analyze->conflict, from, analyze->values, analyze->nulls);
     MemoryContextSwitchTo(old);
-    row = heap_form_tuple(RelationGetDescr(analyze->rel), analyze->values, analyze->nulls);
+    if (is_read)
+        row = heap_form_tuple(RelationGetDescr(analyze->rel), analyze->values, analyze->nulls);
     MemoryContextReset(analyze->row_context);
     return row;
 }
 
 /* The first rows fill the reservoir; a later one takes the place of a random one (Vitter 1985). */
-static void analyze_offer(Analyze *analyze, const DynkvConflictRow *row)
+static void analyze_offer(Analyze *analyze, const DynkvConflictRow *from)
 {
+    HeapTuple row;
     int place;
 
     if (analyze->row_count < analyze->row_max) {
-        analyze->rows[analyze->row_count++] = analyze_row(analyze, row);
+        row = analyze_row(analyze, from);
+        if (row)
+            analyze->rows[analyze->row_count++] = row;
         return;
     }
     if (analyze->skip < 0)
@@ -185,8 +197,11 @@ static void analyze_offer(Analyze *analyze, const DynkvConflictRow *row)
             anl_get_next_S(analyze->alive_seen, analyze->row_max, &analyze->select_state);
     if (analyze->skip <= 0) {
         place = (int)(analyze->row_max * anl_random_fract());
-        heap_freetuple(analyze->rows[place]);
-        analyze->rows[place] = analyze_row(analyze, row);
+        row = analyze_row(analyze, from);
+        if (row) {
+            heap_freetuple(analyze->rows[place]);
+            analyze->rows[place] = row;
+        }
     }
     analyze->skip -= 1;
 }

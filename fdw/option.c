@@ -82,6 +82,8 @@ static const DynkvOptionDef option_table[] = {
      TABLE_FIELD(is_immediate), "whether writes wait for the transaction to commit"},
     {"on_insert", S | T, DYNKV_FOR_TABLE, DYNKV_OPTION_ON_INSERT, 0, 0, "put",
      TABLE_FIELD(insert_errors), "whether INSERT of a key that is there overwrites it"},
+    {"on_bad_row", S | T, DYNKV_FOR_TABLE, DYNKV_OPTION_ON_BAD_ROW, 0, 0, "error",
+     TABLE_FIELD(skips_bad_rows), "whether rows that cannot be read are skipped"},
     {"conflict", T, DYNKV_FOR_TABLE, DYNKV_OPTION_CONFLICT, 0, 0, "lww", TABLE_FIELD(conflict),
      "what a key with several concurrent values is read as"},
     {"resolver", T, DYNKV_FOR_TABLE, DYNKV_OPTION_FUNCTION, 0, 0, NULL, TABLE_FIELD(resolver),
@@ -113,6 +115,8 @@ static char *option_allowed(const DynkvOptionDef *def)
         return "\"transaction\" or \"immediate\".";
     case DYNKV_OPTION_ON_INSERT:
         return "\"put\" or \"error\".";
+    case DYNKV_OPTION_ON_BAD_ROW:
+        return "\"error\" or \"skip\".";
     case DYNKV_OPTION_CONFLICT:
         return "\"lww\", \"siblings\" or \"error\".";
     case DYNKV_OPTION_META:
@@ -258,6 +262,9 @@ static void option_parse(const DynkvOptionDef *def, const char *value, void *at)
         break;
     case DYNKV_OPTION_ON_INSERT:
         fine = option_parse_choice(value, "put", "error", at);
+        break;
+    case DYNKV_OPTION_ON_BAD_ROW:
+        fine = option_parse_choice(value, "error", "skip", at);
         break;
     case DYNKV_OPTION_FORMAT:
         fine = strcmp(value, "row") == 0 || strcmp(value, "json") == 0 || strcmp(value, "raw") == 0;

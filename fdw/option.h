@@ -48,10 +48,11 @@ typedef struct DynkvTableOptions {
     int r, w;            /* 0: the keyspace's */
     bool strict;
     int deadline_ms;
-    int fetch_size;     /* entries a scan page */
-    int batch_size;     /* rows a put */
-    bool is_immediate;  /* write_mode 'immediate'; else 'transaction' */
-    bool insert_errors; /* on_insert 'error'; else 'put' */
+    int fetch_size;      /* entries a scan page */
+    int batch_size;      /* rows a put */
+    bool is_immediate;   /* write_mode 'immediate'; else 'transaction' */
+    bool insert_errors;  /* on_insert 'error'; else 'put' */
+    bool skips_bad_rows; /* on_bad_row 'skip'; else 'error' */
     DynkvConflictMode conflict;
     char *resolver; /* schema.function; NULL: none */
     bool updatable;

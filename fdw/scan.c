@@ -12,6 +12,7 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
+#include "fdw/bad_row.h"
 #include "fdw/bind.h"
 #include "fdw/codec.h"
 #include "fdw/compat.h"
@@ -46,6 +47,7 @@ typedef struct DynkvScanState {
     bool is_bound;               /* the values were evaluated since the last change */
     uint64 now_ms;               /* what has expired is decided once a scan */
     DynkvScanCounts counts;
+    DynkvBadRows bad_rows;
 } DynkvScanState;
 
 static DynkvScanState *scan_state(ForeignScanState *node)
@@ -143,17 +145,30 @@ static void scan_bind(ForeignScanState *node)
     state->is_bound = true;
 }
 
-/* Fills the slot with the wanted columns; the others are NULL, and nobody looks at them. */
-static void scan_store_row(ForeignScanState *node, const DynkvConflictRow *row)
+/* false: a row that cannot be read, and is to be skipped. */
+static bool scan_get_row(DynkvScanState *state, const DynkvConflictRow *row, TupleTableSlot *slot)
+{
+    if (state->options->skips_bad_rows)
+        return dynkv_bad_row_get(&state->bad_rows, state->conflict, row, slot->tts_values,
+                                 slot->tts_isnull);
+    dynkv_conflict_get(state->conflict, row, slot->tts_values, slot->tts_isnull);
+    return true;
+}
+
+/* Fills the slot with the wanted columns; the others are NULL, and nobody looks at them.  false: skipped. */
+static bool scan_store_row(ForeignScanState *node, const DynkvConflictRow *row)
 {
     DynkvScanState *state = scan_state(node);
     TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
     MemoryContext old;
+    bool is_read;
 
     MemoryContextReset(state->row_context);
     old = MemoryContextSwitchTo(state->row_context);
-    dynkv_conflict_get(state->conflict, row, slot->tts_values, slot->tts_isnull);
+    is_read = scan_get_row(state, row, slot);
     MemoryContextSwitchTo(old);
+    if (!is_read)
+        return false;
     ExecStoreVirtualTuple(slot);
     if (state->rows) {
         DynkvOldRow noted = {
@@ -166,6 +181,7 @@ static void scan_store_row(ForeignScanState *node, const DynkvConflictRow *row)
 
         dynkv_rows_remember(state->rows, &noted, &row->object->version, &slot->tts_tid);
     }
+    return true;
 }
 
 /* The next row of the key that was begun, or of one that comes after it; false: no more. */
@@ -188,11 +204,12 @@ static void scan_next_row(ForeignScanState *node)
     DynkvScanState *state = scan_state(node);
     DynkvConflictRow row;
 
-    if (!scan_find_row(state, &row))
-        return;
-    state->counts.rows++;
-    state->counts.bytes += row.key.len + row.sibling->value.len;
-    scan_store_row(node, &row);
+    while (scan_find_row(state, &row)) {
+        state->counts.rows++;
+        state->counts.bytes += row.key.len + row.sibling->value.len;
+        if (scan_store_row(node, &row))
+            return;
+    }
 }
 
 static uint64 scan_messages(const DynkvScanState *state)

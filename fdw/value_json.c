@@ -2,15 +2,17 @@
  * value_json.c: format 'json', one JSON object {column name: value}.
  *
  * Numbers are JSON numbers (NaN and the infinities, which JSON has not, are strings), json and jsonb
- * columns stand in the object as they are, arrays and composites are what to_json makes of them, bytea
- * is a string '\x...', and every other type a string in its text form.  NULL is null; but that of a json
- * or jsonb column is left out, as null there is a value of its own.
+ * columns stand in the object as they are, arrays and composites are what to_json makes of them (an array
+ * that does not begin at 1 is a string in its text form), bytea is a string '\x...', and every other type
+ * a string in its text form.  NULL is null; but that of a json or jsonb column is left out, as null there
+ * is a value of its own.
  */
 #include "postgres.h"
 
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/json.h"
@@ -25,9 +27,16 @@ static bool json_is_json(const DynkvColumn *column)
     return column->base == JSONOID || column->base == JSONBOID;
 }
 
+/* The two vector types of the system's catalogs are arrays whose text form is not an array's. */
+static bool json_is_array(const DynkvColumn *column)
+{
+    return OidIsValid(get_element_type(column->base)) && column->base != OIDVECTOROID &&
+           column->base != INT2VECTOROID;
+}
+
 static bool json_is_nested(const DynkvColumn *column)
 {
-    return type_is_rowtype(column->base) || OidIsValid(get_element_type(column->base));
+    return type_is_rowtype(column->base) || json_is_array(column);
 }
 
 void dynkv_json_init(DynkvValueColumns *columns)
@@ -70,8 +79,23 @@ static void json_put_bytes(StringInfo out, struct varlena *data)
     appendStringInfoChar(out, '"');
 }
 
+/* JSON arrays begin at 1; of others the text form is written, as a string. */
+static bool json_begins_at_one(const DynkvColumn *column, Datum value)
+{
+    AnyArrayType *array;
+
+    if (!json_is_array(column))
+        return true;
+    array = DatumGetAnyArrayP(value);
+    for (int i = 0; i < AARR_NDIM(array); i++)
+        if (AARR_LBOUND(array)[i] != 1)
+            return false;
+    return true;
+}
+
 static void json_put_column(DynkvColumn *column, Datum value, StringInfo out)
 {
+    bool is_nested;
     char *form;
 
     switch (column->base) {
@@ -102,11 +126,12 @@ static void json_put_column(DynkvColumn *column, Datum value, StringInfo out)
     default:
         break;
     }
-    if (json_is_nested(column))
+    is_nested = json_is_nested(column) && json_begins_at_one(column, value);
+    if (is_nested)
         form = TextDatumGetCString(FunctionCall1(&column->to_json, value));
     else
         form = dynkv_column_to_text(column, value);
-    if (json_is_nested(column) || json_is_json(column))
+    if (is_nested || json_is_json(column))
         appendStringInfoString(out, form);
     else if (column->base == NUMERICOID)
         json_put_number(out, form,
@@ -185,8 +210,7 @@ static Datum json_get_nested(DynkvColumn *column, const DynkvJsonMember *member,
                              const DynkvPlace *place)
 {
     bool is_array = member->type == JSON_TOKEN_ARRAY_START;
-    bool fits =
-        is_array ? OidIsValid(get_element_type(column->base)) : type_is_rowtype(column->base);
+    bool fits = is_array ? json_is_array(column) : type_is_rowtype(column->base);
 
     if (!fits)
         dynkv_column_mismatch(column, is_array ? "a JSON array" : "a JSON object", place);
