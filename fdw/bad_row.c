@@ -21,12 +21,18 @@ static bool bad_row_is_meant(int sqlstate)
            category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION || category == ERRCODE_FDW_ERROR;
 }
 
-/* Where it was: the codec's detail, or its context of a type's error, which clients do not show of warnings. */
+/*
+ * What was wrong and where: the codec says it in its detail; of an error of a type it is the context that
+ * says where, which clients do not show of warnings.
+ */
 static char *bad_row_place(const ErrorData *error)
 {
+    const char *at = error->context ? strstr(error->context, "reading ") : NULL;
+    char *place = at ? pnstrdup(at, strcspn(at, "\n")) : NULL;
+
     if (error->detail)
-        return error->detail;
-    return error->context ? pnstrdup(error->context, strcspn(error->context, "\n")) : NULL;
+        return place ? psprintf("%s\n%s", error->detail, place) : error->detail;
+    return place;
 }
 
 static void bad_row_warn(DynkvBadRows *bad, const ErrorData *error)

@@ -44,15 +44,11 @@ bool dynkv_route_leaves(const ModifyTableState *mtstate, ResultRelInfo *result,
 static void route_prepare(ModifyTableState *mtstate)
 {
     Relation root = mtstate->rootResultRelInfo->ri_RelationDesc;
-    EState *estate = mtstate->ps.state;
-    MemoryContext old;
 
     if (mtstate->mt_partition_tuple_routing)
         return;
-    old = MemoryContextSwitchTo(estate->es_query_cxt);
-    mtstate->mt_partition_tuple_routing = ExecSetupPartitionTupleRouting(estate, root);
+    mtstate->mt_partition_tuple_routing = ExecSetupPartitionTupleRouting(mtstate->ps.state, root);
     mtstate->mt_root_tuple_slot = table_slot_create(root, NULL);
-    MemoryContextSwitchTo(old);
 }
 
 /* The row as the root table has it; both forms have their columns in an order of their own. */
@@ -101,11 +97,10 @@ void dynkv_route_insert(ModifyTableState *mtstate, ResultRelInfo *result, TupleT
 {
     EState *estate = mtstate->ps.state;
     ResultRelInfo *target;
-    MemoryContext old;
+    MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt); /* as the server inserts */
 
     route_prepare(mtstate);
     slot = route_to_root(mtstate, result, slot);
-    old = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
     target = ExecFindPartition(mtstate, mtstate->rootResultRelInfo,
                                mtstate->mt_partition_tuple_routing, slot, estate);
     slot = route_from_root(target, slot, estate);
