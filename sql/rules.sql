@@ -77,13 +77,10 @@ CREATE TRIGGER insert_tens INSTEAD OF INSERT ON summed FOR EACH ROW EXECUTE FUNC
 INSERT INTO summed VALUES (7, 3) RETURNING *;
 SELECT * FROM summed ORDER BY tens;
 CREATE RULE no_delete AS ON DELETE TO base DO INSTEAD NOTHING;
-DELETE FROM base;
-SELECT count(*) FROM base;
-DROP RULE no_delete ON base;
 
--- Triggers: that change a row, its key, or keep it out; that see all rows or none; that write elsewhere; that fail.
+-- Triggers: that change a row, its key, or keep it out; that see all rows; that write elsewhere; that fail.
 CREATE FOREIGN TABLE event (id int, v text, n int) SERVER rules_kv OPTIONS (keyspace 'rules_event');
-CREATE TABLE journal (what text, at int GENERATED ALWAYS AS IDENTITY);
+CREATE TABLE journal (what text);
 CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'DELETE' THEN
@@ -118,7 +115,7 @@ COPY event FROM stdin WITH (FORMAT csv);
 DELETE FROM event WHERE id < 108;
 \echo rows: :ROW_COUNT
 SELECT * FROM event ORDER BY id;
-SELECT what FROM journal ORDER BY at;
+SELECT what FROM journal ORDER BY what COLLATE "C";
 CREATE TRIGGER keyed AFTER UPDATE ON event REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION record();
 CREATE CONSTRAINT TRIGGER late AFTER INSERT ON event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION record();
 ALTER FOREIGN TABLE event DISABLE TRIGGER change;
@@ -134,14 +131,14 @@ SELECT * FROM shape ORDER BY id;
 ALTER FOREIGN TABLE shape ADD a text;
 SELECT id, a FROM shape WHERE id = 2;
 SELECT id, a FROM shape WHERE id = 1;
-ALTER FOREIGN TABLE shape ALTER a TYPE bigint, RENAME b TO title;
 ALTER FOREIGN TABLE shape RENAME b TO title;
 ALTER FOREIGN TABLE shape ALTER a TYPE bigint, ALTER title OPTIONS (ADD column_name 'b');
 SELECT * FROM shape ORDER BY id;
 UPDATE shape SET title = upper(title);
-ALTER FOREIGN TABLE shape ALTER c TYPE text, ALTER c SET NOT NULL;
+ALTER FOREIGN TABLE shape ALTER c TYPE text;
 SELECT * FROM shape WHERE id = 3;
 UPDATE shape SET c = 'seven' WHERE id = 3;
+DELETE FROM shape WHERE id <> 2;
 ALTER FOREIGN TABLE shape OPTIONS (ADD partition_key 'title');
 SELECT * FROM shape;
 ALTER FOREIGN TABLE shape OPTIONS (SET partition_key 'gone');
