@@ -452,6 +452,13 @@ static bool modify_recall(DynkvModifyState *state, TupleTableSlot *plan_slot, Dy
     return true;
 }
 
+/* For a RETURNING that names xmin; the server's slots have leftovers there. */
+static void modify_make_header(const ResultRelInfo *result, TupleTableSlot *slot)
+{
+    if (result->ri_projectReturning)
+        dynkv_rows_make_header(slot);
+}
+
 static void modify_insert(DynkvModifyState *state, const DynkvNewRow *row)
 {
     if (state->unique && dynkv_unique_check(state->unique, row->key, row->partition_len))
@@ -487,6 +494,7 @@ TupleTableSlot *dynkvExecForeignInsert(EState *estate, ResultRelInfo *result, Tu
 
     if (state->skips_existing) {
         dynkvExecForeignBatchInsert(estate, result, &slot, &plan_slot, &count);
+        modify_make_header(result, slot);
         return count > 0 ? slot : NULL;
     }
     dynkv_route_check_insert(result, slot, estate);
@@ -499,6 +507,7 @@ TupleTableSlot *dynkvExecForeignInsert(EState *estate, ResultRelInfo *result, Tu
     if (state->operation == CMD_UPDATE)
         modify_clear_meta(state, result, slot);
     MemoryContextSwitchTo(old_context);
+    modify_make_header(result, slot);
     return slot;
 }
 
@@ -591,6 +600,7 @@ TupleTableSlot *dynkvExecForeignUpdate(EState *estate, ResultRelInfo *result, Tu
         modify_clear_meta(state, result, slot);
     }
     MemoryContextSwitchTo(old_context);
+    modify_make_header(result, slot);
     return is_first ? slot : NULL;
 }
 
@@ -634,5 +644,7 @@ TupleTableSlot *dynkvExecForeignDelete(EState *estate, ResultRelInfo *result, Tu
             modify_store_old_row(state, plan_slot, slot);
     }
     MemoryContextSwitchTo(old_context);
+    if (is_first && AttributeNumberIsValid(state->wholerow_attno))
+        modify_make_header(result, slot);
     return is_first ? slot : NULL;
 }

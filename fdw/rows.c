@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "lib/ilist.h"
 #include "utils/memutils.h"
 
@@ -123,4 +124,15 @@ void dynkv_rows_recall(DynkvRows *rows, ItemPointer ctid, DynkvOldRow *row)
 void dynkv_rows_close(DynkvRows *rows)
 {
     dynkv_spool_reset(rows->spool);
+}
+
+void dynkv_rows_make_header(TupleTableSlot *slot)
+{
+    bool should_free;
+    HeapTuple row = ExecFetchSlotHeapTuple(slot, true, &should_free);
+
+    Assert(!should_free);
+    HeapTupleHeaderSetXmin(row->t_data, InvalidTransactionId);
+    HeapTupleHeaderSetXmax(row->t_data, InvalidTransactionId);
+    HeapTupleHeaderSetCmin(row->t_data, InvalidTransactionId);
 }

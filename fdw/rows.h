@@ -37,4 +37,7 @@ extern void dynkv_rows_recall(DynkvRows *rows, ItemPointer ctid, DynkvOldRow *ro
 /* The statement ends: gives back the temporary file.  On abort that happens by itself. */
 extern void dynkv_rows_close(DynkvRows *rows);
 
+/* The system columns that a local row has in its header: 0, as with postgres_fdw. */
+extern void dynkv_rows_make_header(TupleTableSlot *slot);
+
 #endif

@@ -6,8 +6,10 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "access/xact.h"
 #include "executor/executor.h"
+#include "optimizer/optimizer.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
@@ -37,6 +39,7 @@ typedef struct DynkvScanState {
     DynkvBind *bind;
     DynkvRows *rows; /* of an UPDATE or DELETE's target; else NULL */
     DynkvConflict *conflict;
+    bool needs_header; /* xmin, xmax, cmin or cmax is asked for */
 
     MemoryContext context;       /* of this state */
     MemoryContext row_context;   /* of the row given out last */
@@ -49,6 +52,24 @@ typedef struct DynkvScanState {
     DynkvScanCounts counts;
     DynkvBadRows bad_rows;
 } DynkvScanState;
+
+/* System columns that stand in a local row's header; ctid and tableoid the server has elsewhere. */
+static bool scan_needs_header(const ForeignScan *scan)
+{
+    static const AttrNumber attnos[] = {MinTransactionIdAttributeNumber,
+                                        MaxTransactionIdAttributeNumber,
+                                        MinCommandIdAttributeNumber, MaxCommandIdAttributeNumber};
+    Bitmapset *named = NULL;
+
+    if (!scan->fsSystemCol)
+        return false;
+    pull_varattnos((Node *)scan->scan.plan.targetlist, scan->scan.scanrelid, &named);
+    pull_varattnos((Node *)scan->scan.plan.qual, scan->scan.scanrelid, &named);
+    for (size_t i = 0; i < lengthof(attnos); i++)
+        if (bms_is_member(attnos[i] - FirstLowInvalidHeapAttributeNumber, named))
+            return true;
+    return false;
+}
 
 static DynkvScanState *scan_state(ForeignScanState *node)
 {
@@ -90,6 +111,7 @@ void dynkvBeginForeignScan(ForeignScanState *node, int eflags)
     state->conflict = dynkv_conflict_create(rel, state->options, state->codec,
                                             state->plan->wants_all ? NULL : state->plan->wanted,
                                             state->plan->wants_all || state->plan->wanted != NULL);
+    state->needs_header = scan_needs_header((ForeignScan *)node->ss.ps.plan);
     if (state->plan->is_target && !(eflags & EXEC_FLAG_EXPLAIN_ONLY))
         state->rows = dynkv_rows_of(estate, RelationGetRelid(rel));
     state->row_context =
@@ -181,6 +203,8 @@ static bool scan_store_row(ForeignScanState *node, const DynkvConflictRow *row)
 
         dynkv_rows_remember(state->rows, &noted, &row->object->version, &slot->tts_tid);
     }
+    if (state->needs_header)
+        dynkv_rows_make_header(slot);
     return true;
 }
 

@@ -26,6 +26,13 @@ WITH moved AS (DELETE FROM item WHERE id = 5 RETURNING *),
   SELECT m.id AS from_id, c.* FROM moved m, copied c;
 SELECT id FROM item ORDER BY id;
 
+-- system columns: the table, a place that means nothing, and zeroes
+SELECT tableoid::regclass, ctid IS NULL AS no_ctid, xmin, xmax, cmin, cmax, id FROM item WHERE id = 4;
+INSERT INTO item (id) VALUES (8) RETURNING xmin, cmin, id;
+UPDATE item SET name = 'xmin ' || xmin WHERE id = 8 RETURNING xmin, name;
+WITH two AS (SELECT 8 AS id FROM generate_series(1, 2)) UPDATE item i SET name = 'n' FROM two WHERE two.id = i.id RETURNING xmax, i.id;
+WITH two AS (SELECT 8 AS id FROM generate_series(1, 2)) DELETE FROM item i USING two WHERE two.id = i.id RETURNING xmax, i.id;
+
 -- ON CONFLICT DO NOTHING: rows of the cluster, of the transaction, of the statement itself; many at a time.
 INSERT INTO once SELECT g, 'first' FROM generate_series(1, 2000, 2) g;
 INSERT INTO once SELECT g % 1500, 'second' FROM generate_series(0, 4000) g ON CONFLICT DO NOTHING;
