@@ -171,6 +171,72 @@ static void a_node_moves_between_statements(void)
     check_outcome(session, "", ROWS);
 }
 
+/* ---- in the middle of a scan ---- */
+
+/* All rows come, each once, though a node is lost after the first ones. */
+static void scan_and_lose_a_node(int signal)
+{
+    struct session *session = stage_with_rows();
+    uint64_t began_ms;
+
+    session_do(session, "ALTER FOREIGN TABLE t OPTIONS (ADD fetch_size '10')");
+    session_do(session, "CREATE TEMP TABLE seen (k int)");
+    session_do(
+        session,
+        "CREATE FUNCTION pg_temp.see(c refcursor, rows int) RETURNS void LANGUAGE plpgsql "
+        "AS $$DECLARE k int; BEGIN FOR i IN 1..rows LOOP FETCH c INTO k; EXIT WHEN NOT FOUND; "
+        "INSERT INTO seen VALUES (k); END LOOP; END$$");
+    session_do(session, "BEGIN; DECLARE c CURSOR FOR SELECT k FROM t WHERE n >= 0");
+    session_do(session, "SELECT pg_temp.see('c', 100)");
+    live_node_signal(stage_nodes[1], signal);
+    began_ms = live_now_ms();
+    session_do(session, "SELECT pg_temp.see('c', %u)", 2 * ROWS);
+    printf("    the rest of the scan: %llu ms\n", (unsigned long long)(live_now_ms() - began_ms));
+    CHECK(ask_number(session, "SELECT count(*) FROM seen") == ROWS, "%s rows were seen",
+          session_do(session, "SELECT count(*) FROM seen"));
+    CHECK(ask_number(session, "SELECT count(DISTINCT k) FROM seen") == ROWS, "rows came twice");
+    session_do(session, "COMMIT");
+    began_ms = live_now_ms();
+    session_do(session, "UPDATE t SET n = 1, v = %s WHERE k <= 100", VALUE(1));
+    printf("    100 rows updated: %llu ms\n", (unsigned long long)(live_now_ms() - began_ms));
+    CHECK(ask_number(session, "SELECT count(*) FROM t WHERE n = 1") == 100, "rows are not updated");
+}
+
+static void a_node_dies_in_a_scan(void)
+{
+    scan_and_lose_a_node(SIGKILL);
+}
+
+static void a_node_stops_in_a_scan(void)
+{
+    scan_and_lose_a_node(SIGSTOP);
+}
+
+/* ---- all of them ---- */
+
+static void all_nodes_restart_under_a_transaction(void)
+{
+    struct session *session = stage_with_rows();
+
+    session_do(session, "BEGIN; UPDATE t SET n = 1, v = %s WHERE k <= 100", VALUE(1));
+    for (uint32_t i = 0; i < STAGE_NODES; i++)
+        live_node_signal(stage_nodes[i], SIGTERM);
+    for (uint32_t i = 0; i < STAGE_NODES; i++)
+        CHECK(live_node_await_exit(stage_nodes[i]) == 0, "a node ended badly");
+    session_do(session, "SAVEPOINT s");
+    CHECK(strcmp(session_ask(session, "SELECT count(*) FROM t"), "08006") == 0, "%s",
+          session_message(session));
+    session_do(session, "ROLLBACK TO s");
+    CHECK(ask_number(session, "SELECT 1") == 1, "the session is lost");
+    for (uint32_t i = 0; i < STAGE_NODES; i++)
+        stage_restart(i);
+    for (uint32_t i = 0; i < STAGE_NODES; i++)
+        live_await_members(stage_nodes[i], STAGE_NODES, 0);
+    CHECK(ask_number(session, "SELECT count(*) FROM t WHERE n = 1") == 100, "own writes are lost");
+    session_do(session, "COMMIT");
+    check_outcome(session, "", 100);
+}
+
 const struct session_test dying_tests[] = {
     {"a commit that a node's death meets tells the truth", one_node_dies_in_a_commit},
     {"a commit that loses its quorum tells the truth, and the session lives on",
@@ -179,5 +245,8 @@ const struct session_test dying_tests[] = {
      a_node_restarts_between_statements},
     {"a session does not notice that nodes move between its statements",
      a_node_moves_between_statements},
+    {"a scan and an update do not notice that a node dies", a_node_dies_in_a_scan},
+    {"a scan and an update do not wait for a node that has stopped", a_node_stops_in_a_scan},
+    {"a transaction outlives the restart of all nodes", all_nodes_restart_under_a_transaction},
     {NULL, NULL},
 };
