@@ -6,6 +6,9 @@ SELECT current_database() AS db \gset
 \setenv PGDATABASE :db
 CREATE SERVER conflicts_kv FOREIGN DATA WRAPPER dynkv_fdw OPTIONS (hosts :'hosts');
 CREATE USER MAPPING FOR PUBLIC SERVER conflicts_kv;
+-- a connection of its own, and so another writer
+CREATE SERVER conflicts_other FOREIGN DATA WRAPPER dynkv_fdw OPTIONS (hosts :'hosts');
+CREATE USER MAPPING FOR PUBLIC SERVER conflicts_other;
 
 -- Five views of one keyspace.
 CREATE FOREIGN TABLE note (k text, v text, version text OPTIONS (meta 'version'), n int OPTIONS (meta 'siblings'))
@@ -18,7 +21,7 @@ CREATE FOREIGN TABLE note_strict (k text, v text)
 CREATE FOREIGN TABLE note_joined (k text, v text, n int OPTIONS (meta 'siblings'), modified_at timestamptz OPTIONS (meta 'modified_at'))
   SERVER conflicts_kv OPTIONS (keyspace 'conflicts_note', resolver 'public.join_notes');
 CREATE FOREIGN TABLE note_now (k text, v text)
-  SERVER conflicts_kv OPTIONS (keyspace 'conflicts_note', write_mode 'immediate', conflict 'siblings');
+  SERVER conflicts_other OPTIONS (keyspace 'conflicts_note', write_mode 'immediate', conflict 'siblings');
 CREATE FUNCTION join_notes(siblings note_joined[]) RETURNS note_joined LANGUAGE sql AS $$
   SELECT row(min(s.k), string_agg(s.v, '|' ORDER BY s.v), NULL, max(s.modified_at))::note_joined FROM unnest(siblings) s
 $$;
@@ -205,5 +208,5 @@ ALTER FOREIGN TABLE note_all OPTIONS (resolver 'public.join_notes');
 SET client_min_messages = warning;
 DROP FOREIGN TABLE note, note_all, note_strict, note_joined, note_now, note_once CASCADE;
 DROP PROCEDURE begin_again, conflict(text);
-DROP SERVER conflicts_kv CASCADE;
+DROP SERVER conflicts_kv, conflicts_other CASCADE;
 DROP ROLE conflicts_owner, conflicts_reader;

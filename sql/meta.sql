@@ -4,6 +4,9 @@ SET timezone = 'UTC';
 SET datestyle = 'ISO';
 CREATE SERVER meta_kv FOREIGN DATA WRAPPER dynkv_fdw OPTIONS (hosts :'hosts');
 CREATE USER MAPPING FOR PUBLIC SERVER meta_kv;
+-- a connection of its own, and so another writer
+CREATE SERVER meta_other FOREIGN DATA WRAPPER dynkv_fdw OPTIONS (hosts :'hosts');
+CREATE USER MAPPING FOR PUBLIC SERVER meta_other;
 \! "$DYNKV" -H "$DYNKV_HOSTS" keyspace create meta_ttl --ttl 3600 >/dev/null
 
 CREATE FOREIGN TABLE item (
@@ -68,7 +71,7 @@ SELECT v FROM item WHERE id = 20;
 -- An expired value that others have not seen does not hide theirs, but for lww.
 CREATE FOREIGN TABLE item_all (id int, v text) SERVER meta_kv OPTIONS (keyspace 'meta_item', format 'json', conflict 'siblings');
 CREATE FOREIGN TABLE item_now (id int, v text, expires_at timestamptz OPTIONS (meta 'expires_at'))
-  SERVER meta_kv OPTIONS (keyspace 'meta_item', format 'json', write_mode 'immediate');
+  SERVER meta_other OPTIONS (keyspace 'meta_item', format 'json', write_mode 'immediate');
 BEGIN;
 UPDATE item SET v = 'gone', expires_at = '1999-12-31' WHERE id = 20;
 INSERT INTO item_now VALUES (20, 'alive');
@@ -203,4 +206,4 @@ DROP PROCEDURE two_times;
 DROP FOREIGN TABLE bad, item, item_plain, item_all, item_now, item_first, brief CASCADE;
 DROP TABLE moving;
 DROP FUNCTION in_an_hour;
-DROP SERVER meta_kv CASCADE;
+DROP SERVER meta_kv, meta_other CASCADE;

@@ -186,7 +186,9 @@ static void locked_rows_join_by_every_plan(void)
         STEPS({'B', "RESET enable_hashjoin; RESET enable_mergejoin; RESET enable_nestloop", ""},
               {'B', plans[i], ""}, {'A', "UPDATE l SET n = 0", ""},
               {'A', "BEGIN; UPDATE l SET n = 7 WHERE id = 1", ""},
-              {'B', "UPDATE l SET n = l.n + t.n::int FROM t WHERE t.k = l.k RETURNING l.*",
+              {'B',
+               "WITH u AS (UPDATE l SET n = l.n + t.n::int FROM t WHERE t.k = l.k RETURNING l.*) "
+               "SELECT * FROM u ORDER BY id",
                STEP_WAITS},
               {'A', "COMMIT", ""});
         CHECK(strcmp(session_do(session_open(), "SELECT 1"), "1") == 0, "a third session");
