@@ -9,9 +9,11 @@
 
 #include "tests/sessions/sessions.h"
 
-#define ROUNDS      10000u
-#define WARM_UP     1000u /* caches of the server and of malloc are as large as they get */
-#define CANCEL_EACH 10u   /* a cancel is a connection of its own */
+#define ROUNDS           10000u
+#define WARM_UP          1000u /* caches of the server and of malloc are as large as they get */
+#define CANCEL_EACH      10u   /* a cancel is a connection of its own */
+/* Files that the server keeps open for itself, and a connection that is just being made anew. */
+#define DESCRIPTORS_MORE 8u
 #define RSS_MORE_KB \
     1024u /* what malloc may lose to fragments; a leak of 110 bytes a round is over it */
 
@@ -130,7 +132,7 @@ static void errors_leave_nothing_behind(void)
            "%lu kB\n",
            before.descriptors, after.descriptors, before.context_bytes, after.context_bytes,
            before.rss_kb, after.rss_kb);
-    CHECK(after.descriptors == before.descriptors, "descriptors leak");
+    CHECK(after.descriptors <= before.descriptors + DESCRIPTORS_MORE, "descriptors leak");
     CHECK(after.context_bytes == before.context_bytes, "memory contexts leak");
     CHECK(after.rss_kb <= before.rss_kb + RSS_MORE_KB, "memory leaks");
     CHECK(strcmp(session_do(session, "SELECT count(*) FROM t WHERE v = 'value'"), "100") == 0,
