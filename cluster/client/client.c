@@ -69,6 +69,7 @@ static void take_options(struct dynkv_client *client, const struct dynkv_client_
                                                              : DYNKV_CONNECT_TIMEOUT_DEFAULT_MS;
     client->max_in_flight_bytes =
         options->max_in_flight_bytes ? options->max_in_flight_bytes : DYNKV_IN_FLIGHT_DEFAULT;
+    client->patience_ms = options->patience_ms ? options->patience_ms : DYNKV_PATIENCE_DEFAULT_MS;
 }
 
 enum dynkv_error dynkv_client_new(const struct dynkv_client_options *options,

@@ -22,6 +22,7 @@
 
 #define DYNKV_CONNECT_TIMEOUT_DEFAULT_MS 2000u
 #define DYNKV_IN_FLIGHT_DEFAULT          (32u * 1024u * 1024u)
+#define DYNKV_PATIENCE_DEFAULT_MS        250u
 
 /* A keyspace this client has opened. */
 struct dynkv_known_keyspace {
@@ -36,6 +37,7 @@ struct dynkv_client {
     char name[DYNKV_NAME_MAX + 1];
     uint32_t connect_timeout_ms;
     uint64_t max_in_flight_bytes;
+    uint32_t patience_ms;
 
     int epoll_fd;
     uint64_t now_ms;    /* monotonic; as of the last call into the library */

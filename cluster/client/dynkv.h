@@ -80,6 +80,8 @@ struct dynkv_client_options {
     enum dynkv_routing routing;
     uint32_t connect_timeout_ms;  /* 0: 2000 */
     uint32_t max_in_flight_bytes; /* per connection; more waits in the client.  0: 32 MiB */
+    uint32_t patience_ms; /* a node that takes longer to read gets company, but never later than
+                           * after a quarter of the call's deadline.  0: 250 */
 };
 
 /* Per call.  NULL or zeroed: the keyspace's quorums and DYNKV_DEADLINE_DEFAULT_MS. */

@@ -7,9 +7,8 @@
 
 #include "base/assert.h"
 
-/* A node that has not answered after 1/SLOW_SHARE of the deadline, or SLOW_MAX_MS, gets company. */
-#define SLOW_SHARE  4u
-#define SLOW_MAX_MS 250u
+/* A node that has not answered after 1/SLOW_SHARE of the deadline, or the client's patience, gets company. */
+#define SLOW_SHARE 4u
 
 /* ---- who is to blame ---- */
 
@@ -148,8 +147,8 @@ uint64_t dynkv_request_slow_at_ms(const struct dynkv_request *request)
     uint64_t left_ms = request->deadline_at_ms > now_ms ? request->deadline_at_ms - now_ms : 0;
     uint64_t share_ms = request->deadline_ms / SLOW_SHARE;
 
-    if (share_ms > SLOW_MAX_MS)
-        share_ms = SLOW_MAX_MS;
+    if (share_ms > request->client->patience_ms)
+        share_ms = request->client->patience_ms;
     return now_ms + (share_ms < left_ms ? share_ms : left_ms);
 }
 

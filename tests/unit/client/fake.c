@@ -722,9 +722,10 @@ void fake_await_messages(struct fake_cluster *cluster, struct dynkv_client *clie
     }
 }
 
-struct dynkv_client *fake_client_of(const char *hosts)
+static struct dynkv_client *client_of(const char *hosts, uint32_t patience_ms)
 {
-    struct dynkv_client_options options = {.hosts = hosts, .name = "test"};
+    struct dynkv_client_options options = {
+        .hosts = hosts, .name = "test", .patience_ms = patience_ms};
     struct dynkv_client *client;
     char text[DYNKV_CLIENT_TEXT_MAX];
 
@@ -732,9 +733,14 @@ struct dynkv_client *fake_client_of(const char *hosts)
     return client;
 }
 
-struct dynkv_client *fake_client(struct fake_cluster *cluster)
+struct dynkv_client *fake_client_of(const char *hosts)
 {
-    struct dynkv_client *client = fake_client_of(fake_hosts(cluster));
+    return client_of(hosts, FAKE_WAIT_MS);
+}
+
+static struct dynkv_client *client_with_keyspace(struct fake_cluster *cluster, uint32_t patience_ms)
+{
+    struct dynkv_client *client = client_of(fake_hosts(cluster), patience_ms);
     struct dynkv_request *request =
         dynkv_keyspace_open_start(client, FAKE_KEYSPACE, false, NULL, FAKE_WAIT_MS);
 
@@ -744,6 +750,16 @@ struct dynkv_client *fake_client(struct fake_cluster *cluster)
     assert_true(dynkv_request_keyspaces(request, NULL)[0].id == fake_keyspace());
     dynkv_request_free(request);
     return client;
+}
+
+struct dynkv_client *fake_client(struct fake_cluster *cluster)
+{
+    return client_with_keyspace(cluster, FAKE_WAIT_MS);
+}
+
+struct dynkv_client *fake_hasty_client(struct fake_cluster *cluster)
+{
+    return client_with_keyspace(cluster, FAKE_HASTE_MS);
 }
 
 uint32_t fake_open_descriptors(void)

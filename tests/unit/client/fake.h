@@ -16,6 +16,7 @@
 #define FAKE_PARTITIONS 16u
 #define FAKE_ANY        UINT32_MAX /* of nodes */
 #define FAKE_WAIT_MS    10000u     /* nothing in these tests takes so long but a failure */
+#define FAKE_HASTE_MS   800u       /* patience of a client that is to go elsewhere */
 /* A put of this value is answered with a second sibling. */
 #define FAKE_CONFLICT   "conflict"
 
@@ -62,8 +63,10 @@ uint64_t fake_largest_bytes(struct fake_cluster *cluster, uint8_t type);
 void fake_await_messages(struct fake_cluster *cluster, struct dynkv_client *client, uint32_t node,
                          uint8_t type, uint32_t count);
 
-/* A client of the cluster that has opened the keyspace; and one of any hosts, that has not. */
+/* A client of the cluster that has opened the keyspace; one that does not wait for a slow node; and one of
+ * any hosts, that has not opened it. */
 struct dynkv_client *fake_client(struct fake_cluster *cluster);
+struct dynkv_client *fake_hasty_client(struct fake_cluster *cluster);
 struct dynkv_client *fake_client_of(const char *hosts);
 /* Descriptors that this process has open. */
 uint32_t fake_open_descriptors(void);

@@ -159,20 +159,20 @@ static void many_keys_take_one_message_a_node(void **state)
 static void a_silent_replica_is_replaced_and_then_avoided(void **state)
 {
     struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
-    struct dynkv_client *client = fake_client(cluster);
+    struct dynkv_client *client = fake_hasty_client(cluster);
     uint32_t silent = fake_node_at(cluster, "alice", 0);
     struct dynkv_request *request;
 
     (void)state;
     fake_store(cluster, FAKE_ANY, "alice", 7, 1, "hello");
     fake_react(cluster, silent, DYNKV_MESSAGE_GET, FAKE_SILENT, DYNKV_OK);
-    request = get(client, "alice", 2, 1000);
+    request = get(client, "alice", 2, FAKE_WAIT_MS);
     assert_value(request, 0, "hello");
     dynkv_request_free(request);
     assert_int_equal(fake_messages(cluster, silent, DYNKV_MESSAGE_GET), 1);
     /* The second replica's digest, then its object in the silent one's place; the third's digest. */
     assert_int_equal(fake_messages(cluster, FAKE_ANY, DYNKV_MESSAGE_GET), 4);
-    request = get(client, "alice", 2, 1000);
+    request = get(client, "alice", 2, FAKE_WAIT_MS);
     assert_value(request, 0, "hello");
     dynkv_request_free(request);
     assert_int_equal(fake_messages(cluster, silent, DYNKV_MESSAGE_GET), 1);
@@ -183,7 +183,7 @@ static void a_silent_replica_is_replaced_and_then_avoided(void **state)
 static void a_replica_that_falls_silent_between_the_rounds_is_replaced(void **state)
 {
     struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
-    struct dynkv_client *client = fake_client(cluster);
+    struct dynkv_client *client = fake_hasty_client(cluster);
     struct dynkv_request *request;
 
     (void)state;
@@ -207,12 +207,12 @@ static void silence_of_all_ends_at_the_deadline_with_their_names(void **state)
 
     (void)state;
     fake_react(cluster, FAKE_ANY, DYNKV_MESSAGE_GET, FAKE_SILENT, DYNKV_OK);
-    request = get(client, "alice", 2, 200);
+    request = get(client, "alice", 2, 2000);
     assert_int_equal(dynkv_request_error(request), DYNKV_TIMEOUT);
     assert_int_equal(dynkv_request_reads(request, NULL)[0].error, DYNKV_TIMEOUT);
     for (uint32_t i = 0; i < 3; i++)
         assert_non_null(strstr(dynkv_request_text(request), fake_host(cluster, i)));
-    assert_non_null(strstr(dynkv_request_text(request), "200 ms"));
+    assert_non_null(strstr(dynkv_request_text(request), "2000 ms"));
     dynkv_request_free(request);
     dynkv_client_free(client);
     fake_cluster_stop(cluster);
