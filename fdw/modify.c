@@ -380,6 +380,13 @@ static uint64 modify_expiry(const DynkvModifyState *state, TupleTableSlot *slot,
     return moment == DT_NOEND ? DYNKV_EXPIRES_NEVER : dynkv_moment_to_ms(moment);
 }
 
+/* NOT NULL and CHECK: of foreign tables the server leaves them to whoever keeps the rows. */
+static void modify_check_row(ResultRelInfo *result, TupleTableSlot *slot, EState *estate)
+{
+    if (RelationGetDescr(result->ri_RelationDesc)->constr)
+        ExecConstraints(result, slot, estate);
+}
+
 /* The row's key, value and expiry, in the current memory context. */
 static void modify_encode(DynkvModifyState *state, TupleTableSlot *slot, const DynkvOldRow *old,
                           DynkvNewRow *row)
@@ -497,6 +504,7 @@ TupleTableSlot *dynkvExecForeignInsert(EState *estate, ResultRelInfo *result, Tu
         modify_make_header(result, slot);
         return count > 0 ? slot : NULL;
     }
+    modify_check_row(result, slot, estate);
     dynkv_route_check_insert(result, slot, estate);
     modify_writer(state);
     MemoryContextReset(state->row_context);
@@ -547,6 +555,7 @@ TupleTableSlot **dynkvExecForeignBatchInsert(EState *estate, ResultRelInfo *resu
     keys = palloc(sizeof *keys * (Size)count);
     exists = palloc(sizeof *exists * (Size)count);
     for (int i = 0; i < count; i++) {
+        modify_check_row(result, slots[i], estate);
         dynkv_route_check_insert(result, slots[i], estate);
         modify_encode(state, slots[i], NULL, &rows[i]);
         modify_check_given(state, slots[i]);
@@ -592,6 +601,7 @@ TupleTableSlot *dynkvExecForeignUpdate(EState *estate, ResultRelInfo *result, Tu
         dynkv_route_insert(state->mtstate, result, slot, plan_slot);
         modify_clear_meta(state, result, slot);
     } else if (is_first) {
+        modify_check_row(result, slot, estate);
         modify_encode(state, slot, &old, &row);
         if (dynkv_slice_equal(row.key, old.key) && row.partition_len == old.partition_len)
             dynkv_writer_put(writer, &row, old.version);
