@@ -1,0 +1,244 @@
+/*
+ * main.c: differential: random SQL on a foreign table and on an ordinary one with the same rows; every
+ * result, command tag and error class must agree.
+ *
+ *   differential --hosts HOST:PORT,... [--seeds A..B] [--statements N] [--jobs J] [--shrink SECONDS]
+ *                [--seconds S]
+ *
+ * The server is the one of PGHOST, PGPORT and so on.  One line a seed; when the sides differ, the seed, the
+ * statement, both outcomes, the statements that lead there, and the command that repeats it.  --seconds: on
+ * from A until the time is over.  The last line is "differential: N passed, N failed", of statements.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "differential.h"
+
+#define ROWS_SHOWN 12u
+#define JOBS_MAX   16u
+
+struct options {
+    const char *hosts;
+    uint64_t first, last;
+    unsigned statements, jobs, shrink_s, seconds;
+};
+
+static _Noreturn void usage(void)
+{
+    fprintf(stderr, "usage: differential --hosts HOST:PORT,... [--seeds A..B] [--statements N] "
+                    "[--jobs J] [--shrink SECONDS] [--seconds S]\n");
+    exit(2);
+}
+
+static void parse_seeds(const char *text, struct options *options)
+{
+    char *end;
+
+    options->first = options->last = strtoull(text, &end, 10);
+    if (strncmp(end, "..", 2) == 0)
+        options->last = strtoull(end + 2, &end, 10);
+    if (*end || options->last < options->first)
+        usage();
+}
+
+static void parse(int count, char **arguments, struct options *options)
+{
+    for (int i = 1; i < count; i += 2) {
+        const char *name = arguments[i], *value = arguments[i + 1];
+
+        if (i + 1 == count)
+            usage();
+        if (strcmp(name, "--hosts") == 0)
+            options->hosts = value;
+        else if (strcmp(name, "--seeds") == 0)
+            parse_seeds(value, options);
+        else if (strcmp(name, "--statements") == 0)
+            options->statements = (unsigned)atoi(value);
+        else if (strcmp(name, "--jobs") == 0)
+            options->jobs = (unsigned)atoi(value);
+        else if (strcmp(name, "--shrink") == 0)
+            options->shrink_s = (unsigned)atoi(value);
+        else if (strcmp(name, "--seconds") == 0)
+            options->seconds = (unsigned)atoi(value);
+        else
+            usage();
+    }
+    if (!options->hosts || options->jobs < 1 || options->jobs > JOBS_MAX)
+        usage();
+}
+
+/* ---- a failure ---- */
+
+static void show_outcome(const char *name, const struct outcome *outcome)
+{
+    printf("  %s: %s%s, %u rows\n", name, outcome->sqlstate[0] ? outcome->sqlstate : "",
+           outcome->tag, outcome->row_count);
+    if (outcome->message)
+        printf("    %s", outcome->message);
+}
+
+/* The rows that the other side has not; both are sorted. */
+static void show_missing(const char *what, const struct outcome *mine, const struct outcome *other)
+{
+    unsigned at = 0, shown = 0;
+
+    for (unsigned i = 0; i < mine->row_count && shown < ROWS_SHOWN; i++) {
+        int order = -1;
+
+        while (at < other->row_count && (order = strcmp(other->rows[at], mine->rows[i])) < 0)
+            at++;
+        if (at < other->row_count && order == 0) {
+            at++;
+            continue;
+        }
+        printf("  %s: %s\n", what, mine->rows[i]);
+        shown++;
+    }
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void show_failure(struct run *run, unsigned statements)
+{
+    struct outcome *outcomes = run->outcomes;
+
+    printf("seed %llu, statement %u: %s\n", (unsigned long long)run->seed, run->history.count,
+           run->difference);
+    printf("  %s\n", run->history.list[run->history.count - 1].sql);
+    show_outcome("foreign", &outcomes[FOREIGN]);
+    show_outcome("local", &outcomes[LOCAL]);
+    for (int i = 0; i < SIDES; i++)
+        if (outcomes[i].row_count)
+            qsort(outcomes[i].rows, outcomes[i].row_count, sizeof *outcomes[i].rows, by_text);
+    show_missing("only foreign", &outcomes[FOREIGN], &outcomes[LOCAL]);
+    show_missing("only local", &outcomes[LOCAL], &outcomes[FOREIGN]);
+    printf("repeat with  make differential SEEDS=%llu STATEMENTS=%u\n", (unsigned long long)run->seed,
+           statements);
+}
+
+static void show_script(const struct run *run)
+{
+    struct text ddl = {0};
+
+    printf("what is left of seed %llu:\n", (unsigned long long)run->seed);
+    tables_ddl(&run->tables, run->seed, true, run->worker, &ddl);
+    for (size_t at = 0; at < ddl.len; at += strlen(ddl.data + at) + 1)
+        printf("%s;\n", ddl.data + at);
+    text_free(&ddl);
+    for (unsigned i = 0; i < run->history.count; i++) {
+        printf("%s;\n", run->history.list[i].sql);
+        if (run->history.list[i].copy)
+            printf("%s\\.\n", run->history.list[i].copy);
+    }
+}
+
+/* ---- seeds ---- */
+
+static void forget(struct history *history)
+{
+    for (unsigned i = 0; i < history->count; i++) {
+        free(history->list[i].sql);
+        free(history->list[i].copy);
+    }
+    free(history->list);
+    *history = (struct history){0};
+}
+
+/* The statements that agreed, or -1 - that if the last one did not. */
+static long one_seed(uint64_t seed, unsigned worker, const struct options *options)
+{
+    struct run run = {0};
+    long count;
+    bool agree;
+
+    run_begin(&run, seed, worker);
+    agree = run_seed(&run, options->statements);
+    count = (long)run.history.count;
+    if (agree) {
+        printf("seed %llu: %ld statements agree, %u of them errors\n", (unsigned long long)seed, count,
+               run.errors);
+    } else {
+        show_failure(&run, options->statements);
+        fflush(stdout);
+        if (options->shrink_s > 0) {
+            shrink(&run, options->shrink_s);
+            show_script(&run);
+            if (run.difference)
+                show_failure(&run, options->statements);
+        }
+    }
+    fflush(stdout);
+    run_end(&run);
+    forget(&run.history);
+    return agree ? count : -count;
+}
+
+/* One worker's share; writes "passed failed" into the pipe. */
+static void work(unsigned worker, const struct options *options, int out)
+{
+    time_t end = time(NULL) + (time_t)options->seconds;
+    long passed = 0, failed = 0;
+
+    for (uint64_t seed = options->first + worker;
+         options->seconds ? time(NULL) < end && failed == 0 : seed <= options->last;
+         seed += options->jobs) {
+        long count = one_seed(seed, worker, options);
+
+        passed += count > 0 ? count : -count - 1;
+        failed += count < 0;
+    }
+    dprintf(out, "%ld %ld\n", passed, failed);
+}
+
+static bool work_all(const struct options *options)
+{
+    long passed = 0, failed = 0, did, did_not;
+    unsigned ended = 0;
+    int ends[2];
+    FILE *counts;
+
+    if (pipe(ends))
+        abort();
+    fflush(stdout);
+    for (unsigned i = 0; i < options->jobs; i++) {
+        if (fork() == 0) {
+            work(i, options, ends[1]);
+            exit(0);
+        }
+    }
+    close(ends[1]);
+    counts = fdopen(ends[0], "r");
+    while (counts && fscanf(counts, "%ld %ld", &did, &did_not) == 2) {
+        passed += did;
+        failed += did_not;
+        ended++;
+    }
+    while (wait(NULL) > 0)
+        continue;
+    failed += (long)(options->jobs - ended); /* a worker that told nothing */
+    printf("differential: %ld passed, %ld failed\n", passed, failed);
+    return failed == 0;
+}
+
+int main(int count, char **arguments)
+{
+    struct options options = {.first = 1, .last = 1, .statements = 300, .jobs = 1};
+
+    parse(count, arguments, &options);
+    setvbuf(stdout, NULL, _IOFBF, 1 << 20);
+    if (options.seconds)
+        printf("differential: from seed %llu, %u s\n", (unsigned long long)options.first,
+               options.seconds);
+    else
+        printf("differential: seeds %llu..%llu\n", (unsigned long long)options.first,
+               (unsigned long long)options.last);
+    run_prepare_database(options.hosts);
+    return work_all(&options) ? 0 : 1;
+}

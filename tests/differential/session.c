@@ -1,0 +1,359 @@
+/*
+ * session.c: what the session does next.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "generate.h"
+
+#define CURSORS     2u
+#define SCROLLING   1u  /* the cursor that may go backward */
+#define ROWS_ENOUGH 80u /* tables with more get rows deleted, so that joins stay small */
+
+static unsigned put_query(struct generator *g)
+{
+    return query(g, 0);
+}
+
+/* ---- transactions ---- */
+
+static void transaction(struct generator *g, enum session_state state)
+{
+    unsigned kind = below(g, 10);
+
+    if (state == SESSION_IDLE)
+        put(g, kind == 0 ? "START TRANSACTION ISOLATION LEVEL REPEATABLE READ" : "BEGIN");
+    else if (state == SESSION_FAILED)
+        put(g, kind < 4 ? "ROLLBACK" : kind == 4 ? "COMMIT" : "ROLLBACK TO s%u", 1 + below(g, 3));
+    else if (kind < 4)
+        put(g, "SAVEPOINT s%u", 1 + below(g, 3));
+    else if (kind < 6)
+        put(g, "ROLLBACK TO s%u", 1 + below(g, 3));
+    else if (kind < 7)
+        put(g, "RELEASE s%u", 1 + below(g, 3));
+    else
+        put(g, kind == 7 ? "ROLLBACK" : "COMMIT");
+}
+
+/* ---- cursors ---- */
+
+static void declare(struct generator *g, enum session_state state)
+{
+    unsigned cursor = below(g, CURSORS);
+
+    put(g, "DECLARE cursor%u %sCURSOR%s FOR ", cursor, cursor == SCROLLING ? "SCROLL " : "",
+        state == SESSION_IDLE || one_in(g, 4) ? " WITH HOLD" : "");
+    query(g, QUERY_TOTAL);
+}
+
+static void fetch(struct generator *g)
+{
+    static const char *const forward[] = {"NEXT", "3", "FORWARD 5", "FORWARD ALL", "1", "0"};
+    static const char *const anywhere[] = {"PRIOR", "BACKWARD 3", "ABSOLUTE 2", "LAST", "RELATIVE -2",
+                                           "FIRST", "BACKWARD ALL", "ABSOLUTE -1"};
+    unsigned cursor = below(g, CURSORS);
+
+    put(g, "%s %s FROM cursor%u", one_in(g, 5) ? "MOVE" : "FETCH",
+        cursor == SCROLLING && one_in(g, 2) ? anywhere[below(g, 8)] : forward[below(g, 6)], cursor);
+}
+
+static unsigned cursor(struct generator *g, enum session_state state)
+{
+    unsigned kind = below(g, 10);
+
+    if (kind < 3)
+        declare(g, state);
+    else if (kind < 9)
+        fetch(g);
+    else
+        put(g, "CLOSE cursor%u", below(g, CURSORS));
+    return ORDERED_ALL;
+}
+
+/* ---- prepared statements ---- */
+
+static void prepare(struct generator *g, unsigned number)
+{
+    struct prepared *prepared = &g->prepared[number];
+    struct text sql;
+
+    g->takes_params = true;
+    g->param_count = 0;
+    prepared->ordered = 0;
+    if (one_in(g, 3))
+        modify(g);
+    else
+        prepared->ordered = query(g, 0);
+    g->takes_params = false;
+    sql = g->out;
+    g->out = (struct text){0};
+    prepared->count = g->param_count;
+    put(g, "PREPARE prepared%u", number);
+    for (unsigned i = 0; i < g->param_count; i++) {
+        prepared->types[i] = g->params[i];
+        put(g, "%s%s%s", i > 0 ? ", " : " (", type_sql(g->params[i]),
+            i + 1 == g->param_count ? ")" : "");
+    }
+    put(g, " AS %s", sql.data);
+    text_free(&sql);
+}
+
+static unsigned execute(struct generator *g, unsigned number)
+{
+    const struct prepared *prepared = &g->prepared[number];
+
+    put(g, "EXECUTE prepared%u", number);
+    for (unsigned i = 0; i < prepared->count; i++) {
+        put(g, "%s", i > 0 ? ", " : " (");
+        literal(g, prepared->types[i]);
+        put(g, "%s", i + 1 == prepared->count ? ")" : "");
+    }
+    return prepared->ordered;
+}
+
+static unsigned prepared(struct generator *g)
+{
+    unsigned number = below(g, PREPARED_MAX), kind = below(g, 12);
+
+    if (kind < 2)
+        prepare(g, number);
+    else if (kind < 11)
+        return execute(g, number);
+    else
+        put(g, "DEALLOCATE prepared%u", number);
+    return 0;
+}
+
+/* ---- PL/pgSQL ---- */
+
+static void block_statement(struct generator *g)
+{
+    if (one_in(g, 4)) {
+        put(g, "INSERT INTO log SELECT 'rows', count(*)::text FROM (");
+        query(g, 0);
+        put(g, ") q");
+    } else {
+        modify(g);
+    }
+    put(g, "; ");
+}
+
+/* Writes in a loop over the table that is written. */
+static void block_loop(struct generator *g)
+{
+    const struct table *table = pick_table(g);
+    struct scope scope = {0};
+
+    scope_add_table(&scope, table, "x");
+    put(g, "FOR r IN SELECT * FROM %s x ORDER BY ", table->name);
+    for (unsigned i = 0; i < table->key_count; i++)
+        put(g, "%sx.%s", i > 0 ? ", " : "", table->columns[i].name);
+    put(g, " LIMIT %u LOOP ", 1 + below(g, 6));
+    if (one_in(g, 3) || table->is_raw)
+        put(g, "DELETE FROM %s x WHERE ", table->name);
+    else
+        put(g, "UPDATE %s x SET n = x.n + 1, s = left(r.s || 'r', 20) WHERE ", table->name);
+    for (unsigned i = 0; i < table->key_count; i++)
+        put(g, "%sx.%s = r.%s", i > 0 ? " AND " : "", table->columns[i].name, table->columns[i].name);
+    put(g, "; INSERT INTO log SELECT 'loop', count(*)::text FROM %s; END LOOP; ", table->name);
+}
+
+static void block(struct generator *g)
+{
+    g->is_silent = true;
+    put(g, "DO $$ DECLARE r record; BEGIN ");
+    if (one_in(g, 2))
+        block_statement(g);
+    if (one_in(g, 3))
+        block_loop(g);
+    put(g, "BEGIN ");
+    block_statement(g);
+    if (one_in(g, 2))
+        block_statement(g);
+    if (one_in(g, 3))
+        put(g, "PERFORM 1 / 0; ");
+    put(g, "EXCEPTION WHEN OTHERS THEN INSERT INTO log VALUES ('caught', SQLSTATE); ");
+    if (one_in(g, 2))
+        block_statement(g);
+    put(g, "END; END $$");
+    g->is_silent = false;
+}
+
+/* ---- COPY ---- */
+
+static void put_copy_value(struct text *data, const char *value)
+{
+    for (; *value; value++)
+        text_add(data, *value == '\\' ? "\\\\" : *value == '\t' ? "\\t" : "%c", *value);
+}
+
+static void copy_in(struct generator *g, struct statement *statement)
+{
+    const struct table *table = pick_table(g);
+    struct text data = {0};
+    unsigned rows = 1 + below(g, 8);
+    bool first = true;
+
+    put(g, "COPY %s (", table->name);
+    for (unsigned i = 0; i < table->column_count; i++) {
+        if (table->columns[i].is_generated)
+            continue;
+        put(g, "%s%s", first ? "" : ", ", table->columns[i].name);
+        first = false;
+    }
+    put(g, ") FROM STDIN");
+    for (unsigned row = 0; row < rows; row++) {
+        first = true;
+        for (unsigned i = 0; i < table->column_count; i++) {
+            const struct column *column = &table->columns[i];
+
+            if (column->is_generated)
+                continue;
+            text_add(&data, "%s", first ? "" : "\t");
+            first = false;
+            if (one_in(g, column->is_not_null ? 100 : 8))
+                text_add(&data, "\\N");
+            else
+                put_copy_value(&data, type_value(&g->random, column->type));
+        }
+        text_add(&data, "\n");
+    }
+    statement->copy = data.data;
+}
+
+static unsigned copy(struct generator *g, struct statement *statement)
+{
+    static const char *const formats[] = {"", " WITH (FORMAT csv, HEADER)", " WITH (FORMAT csv)"};
+    unsigned ordered;
+
+    if (one_in(g, 2)) {
+        copy_in(g, statement);
+        return 0;
+    }
+    put(g, "COPY (");
+    if (one_in(g, 4))
+        modify(g), ordered = 0;
+    else
+        ordered = query(g, 0) == ORDERED_ALL ? ORDERED_ALL : 0;
+    put(g, ") TO STDOUT%s", formats[below(g, 3)]);
+    return ordered;
+}
+
+/* ---- settings and the rest ---- */
+
+static void setting(struct generator *g)
+{
+    static const char *const settings[] = {
+        "enable_hashjoin = off",
+        "enable_mergejoin = off",
+        "enable_nestloop = off",
+        "enable_hashjoin = on",
+        "enable_mergejoin = on",
+        "enable_nestloop = on",
+        "enable_material = off",
+        "enable_memoize = off",
+        "enable_hashagg = off",
+        "enable_sort = off",
+        "enable_sort = on",
+        "enable_incremental_sort = off",
+        "work_mem = '64kB'",
+        "work_mem = '4MB'",
+        "plan_cache_mode = force_generic_plan",
+        "plan_cache_mode = force_custom_plan",
+        "plan_cache_mode = auto",
+        "join_collapse_limit = 1",
+        "from_collapse_limit = 1",
+        "cursor_tuple_fraction = 1",
+        "cursor_tuple_fraction = 0.01",
+        "timezone = 'Asia/Kolkata'",
+        "timezone = 'America/New_York'",
+        "datestyle = 'German, DMY'",
+        "datestyle = 'ISO, MDY'",
+        "intervalstyle = 'iso_8601'",
+        "bytea_output = 'escape'",
+        "extra_float_digits = 0",
+    };
+
+    put(g, "SET %s%s", one_in(g, 6) ? "LOCAL " : "", settings[below(g, sizeof settings / sizeof settings[0])]);
+}
+
+static void other(struct generator *g)
+{
+    const struct table *table = pick_table(g);
+
+    switch (below(g, 8)) {
+    case 0:
+    case 1:
+        put(g, "TRUNCATE %s", table->name);
+        break;
+    case 2:
+        put(g, "ANALYZE %s", table->over ? table->over : table->name);
+        break;
+    case 3:
+        put(g, "DISCARD PLANS");
+        break;
+    case 4:
+        put(g, "RESET ALL");
+        break;
+    default:
+        setting(g);
+    }
+}
+
+/* A table has too many rows; false: none has. */
+static bool shrink_table(struct generator *g)
+{
+    for (unsigned i = 0; i < g->tables.count; i++) {
+        if (g->rows[i] <= ROWS_ENOUGH)
+            continue;
+        g->rows[i] = 0;
+        put(g, "DELETE FROM %s x WHERE hashtext(x.%s::text) %% 3 <> 0", g->tables.list[i].name,
+            g->tables.list[i].columns[0].name);
+        return true;
+    }
+    return false;
+}
+
+static unsigned any_statement(struct generator *g, enum session_state state,
+                              struct statement *statement)
+{
+    unsigned kind = below(g, 100);
+
+    if (shrink_table(g))
+        return 0;
+    if (kind < 34)
+        return put_query(g);
+    if (kind < 64)
+        modify(g);
+    else if (kind < 74)
+        transaction(g, state);
+    else if (kind < 81)
+        return cursor(g, state);
+    else if (kind < 88)
+        return prepared(g);
+    else if (kind < 92)
+        block(g);
+    else if (kind < 95)
+        return copy(g, statement);
+    else
+        other(g);
+    return 0;
+}
+
+void generate(struct generator *g, enum session_state state, struct statement *statement)
+{
+    *statement = (struct statement){0};
+    text_clear(&g->out);
+    g->next_alias = 1;
+    if (state == SESSION_FAILED && !one_in(g, 6))
+        transaction(g, state);
+    else
+        statement->ordered = any_statement(g, state, statement);
+    statement->sql = strdup(g->out.data);
+}
+
+void generate_contents(const struct table *table, struct statement *statement)
+{
+    *statement = (struct statement){.sql = text_of("SELECT * FROM %s", table->name)};
+}
