@@ -57,6 +57,8 @@ struct history {
 struct run {
     uint64_t seed;
     unsigned worker;
+    bool traces;       /* prints every statement with its outcome */
+    bool is_sabotaged; /* the ordinary side gets a row of its own */
     struct side sides[SIDES];
     struct tables tables;
     struct history history; /* owns its statements */

@@ -20,48 +20,48 @@
 
 /* ---- types (type.c) ---- */
 
-#define TYPE_ORDERED 1u  /* has < and = */
-#define TYPE_EXACT   2u  /* equal values are the same text */
-#define TYPE_KEY     4u  /* can be a key of a foreign table */
-#define TYPE_SUM     8u  /* sum() is exact, and does not overflow */
+#define TYPE_ORDERED 1u /* has < and = */
+#define TYPE_EXACT   2u /* equal values are the same text */
+#define TYPE_KEY     4u /* can be a key of a foreign table */
+#define TYPE_SUM     8u /* sum() is exact, and does not overflow */
 
-#define TYPES(X) \
-    X(BOOL, "boolean", 7u) \
-    X(INT2, "smallint", 15u) \
-    X(INT4, "integer", 15u) \
-    X(INT8, "bigint", 15u) \
-    X(NUMERIC, "numeric(12,2)", 15u) \
-    X(DECIMAL, "numeric", 1u) \
-    X(FLOAT4, "real", 15u) \
+#define TYPES(X)                       \
+    X(BOOL, "boolean", 7u)             \
+    X(INT2, "smallint", 15u)           \
+    X(INT4, "integer", 15u)            \
+    X(INT8, "bigint", 15u)             \
+    X(NUMERIC, "numeric(12,2)", 15u)   \
+    X(DECIMAL, "numeric", 1u)          \
+    X(FLOAT4, "real", 15u)             \
     X(FLOAT8, "double precision", 15u) \
-    X(TEXT, "text", 7u) \
-    X(VARCHAR, "varchar(12)", 7u) \
-    X(BPCHAR, "char(6)", 7u) \
-    X(NAME, "name", 7u) \
-    X(CHAR, "\"char\"", 7u) \
-    X(BYTEA, "bytea", 7u) \
-    X(DATE, "date", 7u) \
-    X(TIME, "time", 7u) \
-    X(TIMETZ, "timetz", 7u) \
-    X(TIMESTAMP, "timestamp", 7u) \
-    X(TIMESTAMPTZ, "timestamptz", 7u) \
-    X(INTERVAL, "interval", 3u) \
-    X(UUID, "uuid", 7u) \
-    X(INET, "inet", 7u) \
-    X(CIDR, "cidr", 7u) \
-    X(MACADDR, "macaddr", 7u) \
-    X(OID, "oid", 7u) \
-    X(ENUM, "kind.mood", 7u) \
-    X(DOMAIN, "kind.small", 7u) \
-    X(PAIR, "kind.pair", 3u) \
-    X(INTS, "integer[]", 3u) \
-    X(TEXTS, "text[]", 3u) \
-    X(RANGE, "int4range", 3u) \
-    X(BITS, "varbit(8)", 3u) \
-    X(LSN, "pg_lsn", 3u) \
-    X(MONEY, "money", 3u) \
-    X(JSONB, "jsonb", 3u) \
-    X(JSON, "json", 0u) \
+    X(TEXT, "text", 7u)                \
+    X(VARCHAR, "varchar(12)", 7u)      \
+    X(BPCHAR, "char(6)", 7u)           \
+    X(NAME, "name", 7u)                \
+    X(CHAR, "\"char\"", 7u)            \
+    X(BYTEA, "bytea", 7u)              \
+    X(DATE, "date", 7u)                \
+    X(TIME, "time", 7u)                \
+    X(TIMETZ, "timetz", 7u)            \
+    X(TIMESTAMP, "timestamp", 7u)      \
+    X(TIMESTAMPTZ, "timestamptz", 7u)  \
+    X(INTERVAL, "interval", 3u)        \
+    X(UUID, "uuid", 7u)                \
+    X(INET, "inet", 7u)                \
+    X(CIDR, "cidr", 7u)                \
+    X(MACADDR, "macaddr", 7u)          \
+    X(OID, "oid", 7u)                  \
+    X(ENUM, "kind.mood", 7u)           \
+    X(DOMAIN, "kind.small", 7u)        \
+    X(PAIR, "kind.pair", 3u)           \
+    X(INTS, "integer[]", 3u)           \
+    X(TEXTS, "text[]", 3u)             \
+    X(RANGE, "int4range", 3u)          \
+    X(BITS, "varbit(8)", 3u)           \
+    X(LSN, "pg_lsn", 3u)               \
+    X(MONEY, "money", 3u)              \
+    X(JSONB, "jsonb", 3u)              \
+    X(JSON, "json", 0u)                \
     X(POINT, "point", 0u)
 
 enum type {
@@ -94,7 +94,7 @@ struct table {
     unsigned partition_count;         /* of the key's columns */
     bool is_foreign;                  /* on the foreign side; else the same on both */
     bool is_put;                      /* INSERT overwrites */
-    bool is_deferrable;               /* keys are checked at the end of a statement: they may shift */
+    bool is_deferrable; /* keys are checked at the end of a statement: they may shift */
     bool is_raw, is_json;
     const char *over; /* a view over this table */
 };
@@ -127,12 +127,15 @@ struct scope {
 };
 
 struct prepared {
+    bool is_there;
     enum type types[PARAMS_MAX];
     unsigned count;
     unsigned ordered;
 };
 
 #define PREPARED_MAX 4u
+#define CURSORS      2u
+#define SCROLLING    1u /* the cursor that may go backward */
 
 struct generator {
     struct dynkv_random random;
@@ -145,7 +148,10 @@ struct generator {
     enum type params[PARAMS_MAX];
     unsigned param_count;
     struct prepared prepared[PREPARED_MAX];
-    uint64_t rows[TABLES_MAX]; /* at the last comparison */
+    /* What probably is there; statements that need it and fail are no harm. */
+    unsigned savepoints;
+    bool cursors[CURSORS];
+    unsigned rows[TABLES_MAX]; /* at the last comparison */
 };
 
 enum session_state {
@@ -195,6 +201,7 @@ void new_alias(struct generator *g, char *alias);
 /* modify.c: a statement that writes. */
 void modify(struct generator *g);
 void modify_values(struct generator *g, const struct table *table);
+void modify_fill(struct generator *g, const struct table *table);
 
 /* session.c: the next statement of the session; what is allocated is the caller's to free. */
 void generate(struct generator *g, enum session_state state, struct statement *statement);

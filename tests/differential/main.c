@@ -3,11 +3,12 @@
  * result, command tag and error class must agree.
  *
  *   differential --hosts HOST:PORT,... [--seeds A..B] [--statements N] [--jobs J] [--shrink SECONDS]
- *                [--seconds S]
+ *                [--seconds S] [--trace 1] [--sabotage 1]
  *
  * The server is the one of PGHOST, PGPORT and so on.  One line a seed; when the sides differ, the seed, the
  * statement, both outcomes, the statements that lead there, and the command that repeats it.  --seconds: on
- * from A until the time is over.  The last line is "differential: N passed, N failed", of statements.
+ * from A until the time is over.  --sabotage: the ordinary side gets a row more, which must be found out.
+ * The last line is "differential: N passed, N failed", of seeds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,13 +25,14 @@
 struct options {
     const char *hosts;
     uint64_t first, last;
-    unsigned statements, jobs, shrink_s, seconds;
+    unsigned statements, jobs, shrink_s, seconds, trace, sabotage;
 };
 
 static _Noreturn void usage(void)
 {
     fprintf(stderr, "usage: differential --hosts HOST:PORT,... [--seeds A..B] [--statements N] "
-                    "[--jobs J] [--shrink SECONDS] [--seconds S]\n");
+                    "[--jobs J] [--shrink SECONDS] [--seconds S] [--trace 1] "
+                    "[--sabotage 1]\n");
     exit(2);
 }
 
@@ -64,6 +66,10 @@ static void parse(int count, char **arguments, struct options *options)
             options->shrink_s = (unsigned)atoi(value);
         else if (strcmp(name, "--seconds") == 0)
             options->seconds = (unsigned)atoi(value);
+        else if (strcmp(name, "--trace") == 0)
+            options->trace = (unsigned)atoi(value);
+        else if (strcmp(name, "--sabotage") == 0)
+            options->sabotage = (unsigned)atoi(value);
         else
             usage();
     }
@@ -119,8 +125,8 @@ static void show_failure(struct run *run, unsigned statements)
             qsort(outcomes[i].rows, outcomes[i].row_count, sizeof *outcomes[i].rows, by_text);
     show_missing("only foreign", &outcomes[FOREIGN], &outcomes[LOCAL]);
     show_missing("only local", &outcomes[LOCAL], &outcomes[FOREIGN]);
-    printf("repeat with  make differential SEEDS=%llu STATEMENTS=%u\n", (unsigned long long)run->seed,
-           statements);
+    printf("repeat with  make differential SEEDS=%llu STATEMENTS=%u\n",
+           (unsigned long long)run->seed, statements);
 }
 
 static void show_script(const struct run *run)
@@ -151,19 +157,26 @@ static void forget(struct history *history)
     *history = (struct history){0};
 }
 
-/* The statements that agreed, or -1 - that if the last one did not. */
-static long one_seed(uint64_t seed, unsigned worker, const struct options *options)
+/* What workers tell the parent; so small that a pipe takes it whole. */
+struct counts {
+    long seeds, failed, statements, errors;
+};
+
+static void one_seed(uint64_t seed, unsigned worker, const struct options *options,
+                     struct counts *counts)
 {
-    struct run run = {0};
-    long count;
+    struct run run = {.traces = options->trace > 0, .is_sabotaged = options->sabotage > 0};
     bool agree;
 
     run_begin(&run, seed, worker);
     agree = run_seed(&run, options->statements);
-    count = (long)run.history.count;
+    counts->seeds++;
+    counts->failed += !agree;
+    counts->statements += run.history.count;
+    counts->errors += run.errors;
     if (agree) {
-        printf("seed %llu: %ld statements agree, %u of them errors\n", (unsigned long long)seed, count,
-               run.errors);
+        printf("seed %llu: %u statements agree, %u of them errors\n", (unsigned long long)seed,
+               run.history.count, run.errors);
     } else {
         show_failure(&run, options->statements);
         fflush(stdout);
@@ -177,32 +190,27 @@ static long one_seed(uint64_t seed, unsigned worker, const struct options *optio
     fflush(stdout);
     run_end(&run);
     forget(&run.history);
-    return agree ? count : -count;
 }
 
-/* One worker's share; writes "passed failed" into the pipe. */
+/* One worker's share of the seeds. */
 static void work(unsigned worker, const struct options *options, int out)
 {
     time_t end = time(NULL) + (time_t)options->seconds;
-    long passed = 0, failed = 0;
+    struct counts counts = {0};
 
     for (uint64_t seed = options->first + worker;
-         options->seconds ? time(NULL) < end && failed == 0 : seed <= options->last;
-         seed += options->jobs) {
-        long count = one_seed(seed, worker, options);
-
-        passed += count > 0 ? count : -count - 1;
-        failed += count < 0;
-    }
-    dprintf(out, "%ld %ld\n", passed, failed);
+         options->seconds ? time(NULL) < end && counts.failed == 0 : seed <= options->last;
+         seed += options->jobs)
+        one_seed(seed, worker, options, &counts);
+    if (write(out, &counts, sizeof counts) != sizeof counts)
+        abort();
 }
 
 static bool work_all(const struct options *options)
 {
-    long passed = 0, failed = 0, did, did_not;
+    struct counts counts, sum = {0};
     unsigned ended = 0;
     int ends[2];
-    FILE *counts;
 
     if (pipe(ends))
         abort();
@@ -214,17 +222,18 @@ static bool work_all(const struct options *options)
         }
     }
     close(ends[1]);
-    counts = fdopen(ends[0], "r");
-    while (counts && fscanf(counts, "%ld %ld", &did, &did_not) == 2) {
-        passed += did;
-        failed += did_not;
-        ended++;
+    for (; read(ends[0], &counts, sizeof counts) == sizeof counts; ended++) {
+        sum.seeds += counts.seeds;
+        sum.failed += counts.failed;
+        sum.statements += counts.statements;
+        sum.errors += counts.errors;
     }
     while (wait(NULL) > 0)
         continue;
-    failed += (long)(options->jobs - ended); /* a worker that told nothing */
-    printf("differential: %ld passed, %ld failed\n", passed, failed);
-    return failed == 0;
+    sum.failed += (long)(options->jobs - ended); /* a worker that told nothing */
+    printf("%ld statements, of which %ld failed on both sides\n", sum.statements, sum.errors);
+    printf("differential: %ld passed, %ld failed\n", sum.seeds - sum.failed, sum.failed);
+    return sum.failed == 0;
 }
 
 int main(int count, char **arguments)

@@ -6,6 +6,8 @@
 
 #include "generate.h"
 
+#define FILL_ROWS 24u
+
 static bool is_written(const struct column *column)
 {
     return !column->is_generated;
@@ -23,7 +25,7 @@ static void column_value(struct generator *g, const struct column *column)
         put(g, "::%s", type_sql(column->type));
     } else if (one_in(g, 8) && !column->is_not_null) {
         put(g, "DEFAULT");
-    } else if (one_in(g, 12)) {
+    } else if (one_in(g, 30) && (column->type == TYPE_INT4 || column->type == TYPE_TEXT)) {
         static const struct scope nothing = {.count = 0};
 
         risky_expression(g, &nothing);
@@ -70,6 +72,43 @@ void modify_values(struct generator *g, const struct table *table)
         }
         put(g, ")");
     }
+}
+
+/* Rows whose keys are new. */
+void modify_fill(struct generator *g, const struct table *table)
+{
+    bool chosen[COLUMNS_MAX];
+    unsigned count = 0;
+
+    put(g, "INSERT INTO %s", table->name);
+    column_list(g, table, chosen);
+    put(g, " SELECT DISTINCT ON (");
+    for (unsigned i = 0; i < table->key_count; i++)
+        put(g, "%s%s", i > 0 ? ", " : "", table->columns[i].name);
+    put(g, ") * FROM (VALUES ");
+    for (unsigned row = 0; row < FILL_ROWS; row++) {
+        put(g, "%s(", row > 0 ? ", " : "");
+        for (unsigned i = count = 0; i < table->column_count; i++) {
+            if (!chosen[i])
+                continue;
+            put(g, "%s", count++ > 0 ? ", " : "");
+            text_add_quoted(&g->out, type_value(&g->random, table->columns[i].type));
+            put(g, "::%s", type_sql(table->columns[i].type));
+        }
+        put(g, ")");
+    }
+    put(g, ") v(");
+    for (unsigned i = count = 0; i < table->column_count; i++)
+        if (chosen[i])
+            put(g, "%s%s", count++ > 0 ? ", " : "", table->columns[i].name);
+    put(g, ") WHERE NOT EXISTS (SELECT 1 FROM %s y WHERE ", table->name);
+    for (unsigned i = 0; i < table->key_count; i++)
+        put(g, "%sy.%s = v.%s", i > 0 ? " AND " : "", table->columns[i].name,
+            table->columns[i].name);
+    put(g, ") ORDER BY ");
+    for (unsigned i = 0; i < table->key_count; i++)
+        put(g, "%s, ", table->columns[i].name);
+    put(g, "v::text");
 }
 
 /* From a query in a total order, as the first of equal keys wins (or the last, where INSERT overwrites). */
@@ -143,8 +182,8 @@ static void set_values(struct generator *g, const struct table *table, const str
             break;
         put(g, "%s%s = ", count++ > 0 ? ", " : "", column->name);
         if (risky && !column->is_not_null && type_is(column->type, TYPE_SUM)) {
-            put(g, "(10 / ((%s) %% 5))", scope->columns[0].type == TYPE_INT4 ? scope->columns[0].name
-                                                                             : "0");
+            put(g, "(10 / ((%s) %% 5))",
+                scope->columns[0].type == TYPE_INT4 ? scope->columns[0].name : "0");
             risky = false;
         } else if (one_in(g, 10)) {
             put(g, "DEFAULT");
@@ -164,7 +203,8 @@ static void update_key(struct generator *g, const struct table *table)
 
     put(g, "UPDATE %s x SET %s = ", table->name, column->name);
     if (table->is_deferrable && is_number && !one_in(g, 3)) {
-        static const char *const steps[] = {"x.%s + 1", "x.%s - 1", "20 - x.%s", "x.%s + 100", "-x.%s"};
+        static const char *const steps[] = {"x.%s + 1", "x.%s - 1", "20 - x.%s", "x.%s + 100",
+                                            "-x.%s"};
 
         put(g, steps[below(g, 5)], column->name);
         put(g, " WHERE ");
@@ -237,7 +277,7 @@ static void update(struct generator *g, const struct table *table)
 
 /* ---- DELETE ---- */
 
-static void delete(struct generator *g, const struct table *table)
+static void delete (struct generator *g, const struct table *table)
 {
     struct scope scope = {0};
 

@@ -61,11 +61,10 @@ static void put_any(struct generator *g, enum type type)
 
 static void put_pattern(struct generator *g)
 {
-    static const char *const patterns[] = {"LIKE 'a%'",     "LIKE 'ab_'",   "LIKE 'a\\_%'",
-                                           "LIKE '%b'",     "^@ 'ab'",      "LIKE 'abc'",
-                                           "NOT LIKE 'a%'", "LIKE ''",      "LIKE '\u00e9%'",
-                                           "^@ ''",         "ILIKE 'A%'",   "~ '^a'",
-                                           "LIKE '%'",      "SIMILAR TO 'a%'"};
+    static const char *const patterns[] = {
+        "LIKE 'a%'",  "LIKE 'ab_'",    "LIKE 'a\\_%'", "LIKE '%b'",      "^@ 'ab'",
+        "LIKE 'abc'", "NOT LIKE 'a%'", "LIKE ''",      "LIKE '\u00e9%'", "^@ ''",
+        "ILIKE 'A%'", "~ '^a'",        "LIKE '%'",     "SIMILAR TO 'a%'"};
 
     put(g, " %s", patterns[below(g, 14)]);
 }
@@ -251,7 +250,10 @@ static void put_comparison(struct generator *g, const struct scope *scope, unsig
         break;
     default:
         put(g, " %s ", comparison(g));
-        expression(g, scope, type, depth);
+        if (one_in(g, 2))
+            literal(g, type);
+        else
+            expression(g, scope, type, depth);
     }
 }
 

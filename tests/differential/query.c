@@ -39,8 +39,8 @@ static void derived_columns(struct generator *g, struct table *table)
     }
 }
 
-static void derived_query(struct generator *g, const struct scope *outer,
-                          const struct table *table, unsigned depth)
+static void derived_query(struct generator *g, const struct scope *outer, const struct table *table,
+                          unsigned depth)
 {
     enum type types[COLUMNS_MAX] = {0};
 
@@ -130,9 +130,10 @@ static bool join_equality(struct generator *g, const struct scope *scope, unsign
             }
         }
     }
-    if (left)
-        put(g, "%s = %s", one_in(g, 2) ? left->name : right->name,
-            one_in(g, 2) ? right->name : left->name);
+    if (left && one_in(g, 2))
+        put(g, "%s = %s", left->name, right->name);
+    else if (left)
+        put(g, "%s = %s", right->name, left->name);
     return left != NULL;
 }
 
@@ -156,8 +157,8 @@ static void join_condition(struct generator *g, struct scope *scope, unsigned fr
 
 static void join_item(struct generator *g, struct scope *scope, unsigned depth)
 {
-    static const char *const joins[] = {"JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN",
-                                        "FULL JOIN"};
+    static const char *const joins[] = {"JOIN",      "JOIN",       "LEFT JOIN",
+                                        "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"};
     unsigned from = scope->count;
     size_t mark;
     char *item;
@@ -230,8 +231,8 @@ void query_of(struct generator *g, const struct scope *outer, const enum type *t
 
 static const char *direction(struct generator *g)
 {
-    static const char *const directions[] = {"", "",      " ASC", " DESC", " DESC", " NULLS FIRST",
-                                             " DESC NULLS LAST"};
+    static const char *const directions[] = {
+        "", "", " ASC", " DESC", " DESC", " NULLS FIRST", " DESC NULLS LAST"};
 
     return directions[below(g, 7)];
 }
@@ -239,7 +240,7 @@ static const char *direction(struct generator *g)
 static void limit_clause(struct generator *g)
 {
     if (one_in(g, 2))
-        put(g, " LIMIT %u", below(g, 12));
+        put(g, " LIMIT %u", one_in(g, 8) ? 0 : 1 + below(g, 15));
     if (one_in(g, 4))
         put(g, " OFFSET %u", below(g, 5));
 }
@@ -421,7 +422,7 @@ static unsigned query_aggregate(struct generator *g, unsigned flags)
     }
     put(g, "%s", from.data);
     text_free(&from);
-    group_by(g, (const char (*)[44])names, count, &is_plain);
+    group_by(g, (const char(*)[44])names, count, &is_plain);
     if (one_in(g, 4))
         put(g, " HAVING count(*) > %u", below(g, 4));
     if (flags & QUERY_TOTAL || (is_plain && count && one_in(g, 2))) {
@@ -441,7 +442,7 @@ static unsigned query_window(struct generator *g)
 {
     static const char *const by_rank[] = {"rank()", "dense_rank()", "count(*)", "cume_dist()",
                                           "percent_rank()"};
-    static const char *const by_row[] = {"row_number()", "lag(%s)", "lead(%s, 2)",
+    static const char *const by_row[] = {"row_number()",    "lag(%s)",  "lead(%s, 2)",
                                          "first_value(%s)", "ntile(3)", "count(%s)"};
     static const char *const frames[] = {"", " ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING",
                                          " ROWS UNBOUNDED PRECEDING",
@@ -528,8 +529,7 @@ static unsigned query_recursive(struct generator *g)
 
     if (first->is_raw || next->is_raw)
         return query_set(g, QUERY_TOTAL);
-    put(g,
-        "WITH RECURSIVE r(d, n) AS (SELECT 1, n FROM %s x WHERE ", first->name);
+    put(g, "WITH RECURSIVE r(d, n) AS (SELECT 1, n FROM %s x WHERE ", first->name);
     key_predicate(g, first, "x");
     put(g,
         " UNION%s SELECT d + 1, x.n FROM r JOIN %s x ON x.n = r.n + 1 WHERE d < 4) "

@@ -28,7 +28,8 @@ void run_prepare_database(const char *hosts)
     side_run(&side, "SET client_min_messages = warning");
     for (unsigned i = 0; i < sizeof database_ddl / sizeof database_ddl[0]; i++)
         side_run(&side, database_ddl[i]);
-    text_add(&sql, "CREATE SERVER kind_kv FOREIGN DATA WRAPPER dynkv_fdw OPTIONS (hosts ");
+    text_add(&sql, "CREATE SERVER kind_kv FOREIGN DATA WRAPPER dynkv_fdw OPTIONS (deadline '60s', "
+                   "connect_timeout '60s', hosts ");
     text_add_quoted(&sql, hosts);
     text_add(&sql, ")");
     side_run(&side, sql.data);
@@ -84,6 +85,9 @@ bool run_statement(struct run *run, const struct statement *statement)
     for (int i = 0; i < SIDES; i++)
         side_receive(&run->sides[i], statement, &run->outcomes[i]);
     run->difference = compare(statement, run->outcomes);
+    if (run->traces)
+        printf("%s;\n-- %s%s, %u rows\n", statement->sql, run->outcomes[LOCAL].sqlstate,
+               run->outcomes[LOCAL].tag, run->outcomes[LOCAL].row_count);
     run->errors += run->outcomes[LOCAL].sqlstate[0] != 0;
     return !run->difference;
 }
@@ -136,6 +140,8 @@ bool run_seed(struct run *run, unsigned statements)
     struct statement statement;
     bool agree = true;
 
+    if (run->is_sabotaged)
+        side_run(&run->sides[LOCAL], "INSERT INTO log VALUES ('sabotage')");
     for (unsigned i = 0; i < statements && agree; i++) {
         generate(&g, run_state(run), &statement);
         agree = run_and_remember(run, statement);

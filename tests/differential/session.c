@@ -7,52 +7,45 @@
 
 #include "generate.h"
 
-#define CURSORS     2u
-#define SCROLLING   1u  /* the cursor that may go backward */
-#define ROWS_ENOUGH 80u /* tables with more get rows deleted, so that joins stay small */
-
-static unsigned put_query(struct generator *g)
-{
-    return query(g, 0);
-}
+/* Tables with more get rows deleted, so that joins stay small; those with fewer get some. */
+#define ROWS_ENOUGH 80u
+#define ROWS_FEW    8u
 
 /* ---- transactions ---- */
 
 static void transaction(struct generator *g, enum session_state state)
 {
-    unsigned kind = below(g, 10);
+    unsigned kind = below(g, 12);
 
     if (state == SESSION_IDLE)
         put(g, kind == 0 ? "START TRANSACTION ISOLATION LEVEL REPEATABLE READ" : "BEGIN");
+    else if (g->savepoints > 0 && kind < (state == SESSION_FAILED ? 10 : 3))
+        put(g, "ROLLBACK TO s%u", 1 + below(g, g->savepoints));
     else if (state == SESSION_FAILED)
-        put(g, kind < 4 ? "ROLLBACK" : kind == 4 ? "COMMIT" : "ROLLBACK TO s%u", 1 + below(g, 3));
-    else if (kind < 4)
-        put(g, "SAVEPOINT s%u", 1 + below(g, 3));
+        put(g, kind == 11 ? "COMMIT" : "ROLLBACK");
     else if (kind < 6)
-        put(g, "ROLLBACK TO s%u", 1 + below(g, 3));
+        put(g, "SAVEPOINT s%u", ++g->savepoints);
     else if (kind < 7)
-        put(g, "RELEASE s%u", 1 + below(g, 3));
+        put(g, "RELEASE s%u", g->savepoints ? g->savepoints-- : 1);
     else
         put(g, kind == 7 ? "ROLLBACK" : "COMMIT");
 }
 
 /* ---- cursors ---- */
 
-static void declare(struct generator *g, enum session_state state)
+static void declare(struct generator *g, enum session_state state, unsigned cursor)
 {
-    unsigned cursor = below(g, CURSORS);
-
     put(g, "DECLARE cursor%u %sCURSOR%s FOR ", cursor, cursor == SCROLLING ? "SCROLL " : "",
         state == SESSION_IDLE || one_in(g, 4) ? " WITH HOLD" : "");
     query(g, QUERY_TOTAL);
 }
 
-static void fetch(struct generator *g)
+static void fetch(struct generator *g, unsigned cursor)
 {
     static const char *const forward[] = {"NEXT", "3", "FORWARD 5", "FORWARD ALL", "1", "0"};
-    static const char *const anywhere[] = {"PRIOR", "BACKWARD 3", "ABSOLUTE 2", "LAST", "RELATIVE -2",
-                                           "FIRST", "BACKWARD ALL", "ABSOLUTE -1"};
-    unsigned cursor = below(g, CURSORS);
+    static const char *const anywhere[] = {"PRIOR",        "BACKWARD 3",  "ABSOLUTE 2",
+                                           "LAST",         "RELATIVE -2", "FIRST",
+                                           "BACKWARD ALL", "ABSOLUTE -1"};
 
     put(g, "%s %s FROM cursor%u", one_in(g, 5) ? "MOVE" : "FETCH",
         cursor == SCROLLING && one_in(g, 2) ? anywhere[below(g, 8)] : forward[below(g, 6)], cursor);
@@ -60,14 +53,15 @@ static void fetch(struct generator *g)
 
 static unsigned cursor(struct generator *g, enum session_state state)
 {
-    unsigned kind = below(g, 10);
+    unsigned number = below(g, CURSORS), kind = below(g, 10);
 
-    if (kind < 3)
-        declare(g, state);
+    if (!g->cursors[number])
+        declare(g, state, number);
     else if (kind < 9)
-        fetch(g);
+        fetch(g, number);
     else
-        put(g, "CLOSE cursor%u", below(g, CURSORS));
+        put(g, "CLOSE cursor%u", number);
+    g->cursors[number] = kind < 9;
     return ORDERED_ALL;
 }
 
@@ -114,14 +108,16 @@ static unsigned execute(struct generator *g, unsigned number)
 
 static unsigned prepared(struct generator *g)
 {
-    unsigned number = below(g, PREPARED_MAX), kind = below(g, 12);
+    unsigned number = below(g, PREPARED_MAX);
+    bool is_there = g->prepared[number].is_there;
 
-    if (kind < 2)
-        prepare(g, number);
-    else if (kind < 11)
+    if (is_there && !one_in(g, 10))
         return execute(g, number);
-    else
+    g->prepared[number].is_there = !is_there;
+    if (is_there)
         put(g, "DEALLOCATE prepared%u", number);
+    else
+        prepare(g, number);
     return 0;
 }
 
@@ -155,10 +151,12 @@ static void block_loop(struct generator *g)
     else
         put(g, "UPDATE %s x SET n = x.n + 1, s = left(r.s || 'r', 20) WHERE ", table->name);
     for (unsigned i = 0; i < table->key_count; i++)
-        put(g, "%sx.%s = r.%s", i > 0 ? " AND " : "", table->columns[i].name, table->columns[i].name);
+        put(g, "%sx.%s = r.%s", i > 0 ? " AND " : "", table->columns[i].name,
+            table->columns[i].name);
     put(g, "; INSERT INTO log SELECT 'loop', count(*)::text FROM %s; END LOOP; ", table->name);
 }
 
+/* The class of the error is not logged: of two reasons either may come first (differences.c). */
 static void block(struct generator *g)
 {
     g->is_silent = true;
@@ -173,7 +171,7 @@ static void block(struct generator *g)
         block_statement(g);
     if (one_in(g, 3))
         put(g, "PERFORM 1 / 0; ");
-    put(g, "EXCEPTION WHEN OTHERS THEN INSERT INTO log VALUES ('caught', SQLSTATE); ");
+    put(g, "EXCEPTION WHEN OTHERS THEN INSERT INTO log VALUES ('caught'); ");
     if (one_in(g, 2))
         block_statement(g);
     put(g, "END; END $$");
@@ -275,7 +273,8 @@ static void setting(struct generator *g)
         "extra_float_digits = 0",
     };
 
-    put(g, "SET %s%s", one_in(g, 6) ? "LOCAL " : "", settings[below(g, sizeof settings / sizeof settings[0])]);
+    put(g, "SET %s%s", one_in(g, 6) ? "LOCAL " : "",
+        settings[below(g, sizeof settings / sizeof settings[0])]);
 }
 
 static void other(struct generator *g)
@@ -301,15 +300,21 @@ static void other(struct generator *g)
     }
 }
 
-/* A table has too many rows; false: none has. */
-static bool shrink_table(struct generator *g)
+/* A table has too many rows, or too few; false: none has. */
+static bool balance(struct generator *g)
 {
     for (unsigned i = 0; i < g->tables.count; i++) {
-        if (g->rows[i] <= ROWS_ENOUGH)
+        const struct table *table = &g->tables.list[i];
+
+        if (g->rows[i] < ROWS_FEW && !table->over) {
+            modify_fill(g, table);
+        } else if (g->rows[i] > ROWS_ENOUGH) {
+            put(g, "DELETE FROM %s x WHERE hashtext(x.%s::text) %% 3 <> 0", table->name,
+                table->columns[0].name);
+        } else {
             continue;
-        g->rows[i] = 0;
-        put(g, "DELETE FROM %s x WHERE hashtext(x.%s::text) %% 3 <> 0", g->tables.list[i].name,
-            g->tables.list[i].columns[0].name);
+        }
+        g->rows[i] = ROWS_FEW; /* until the next comparison */
         return true;
     }
     return false;
@@ -320,10 +325,13 @@ static unsigned any_statement(struct generator *g, enum session_state state,
 {
     unsigned kind = below(g, 100);
 
-    if (shrink_table(g))
-        return 0;
+    if (state == SESSION_IDLE) {
+        g->savepoints = 0;
+        if (balance(g))
+            return 0;
+    }
     if (kind < 34)
-        return put_query(g);
+        return query(g, 0);
     if (kind < 64)
         modify(g);
     else if (kind < 74)
@@ -346,6 +354,8 @@ void generate(struct generator *g, enum session_state state, struct statement *s
     *statement = (struct statement){0};
     text_clear(&g->out);
     g->next_alias = 1;
+    if (state == SESSION_IDLE && one_in(g, 3))
+        memset(g->cursors, 0, sizeof g->cursors);
     if (state == SESSION_FAILED && !one_in(g, 6))
         transaction(g, state);
     else

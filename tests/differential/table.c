@@ -161,7 +161,7 @@ static void add_columns(const struct table *table, struct text *out)
                  column->is_not_null ? " NOT NULL" : "",
                  column->is_generated ? " GENERATED ALWAYS AS (n / 2 + 1) STORED" : "",
                  !column->is_key && column->type == TYPE_TEXT && !table->is_raw ? " DEFAULT 'none'"
-                                                                               : "");
+                                                                                : "");
     }
 }
 
@@ -178,16 +178,22 @@ static void add_foreign_options(const struct table *table, struct dynkv_random *
         text_add(out, "', sort_key '");
         add_names(table, table->partition_count, table->key_count, out);
     }
-    text_add(out,
-             "', format '%s', on_insert '%s', fetch_size '%s', batch_size '%s', fdw_startup_cost '%s')",
-             table->is_raw ? "raw" : table->is_json ? "json" : "row", table->is_put ? "put" : "error",
-             sizes[pick(random, 6)], sizes[pick(random, 6)], costs[pick(random, 4)]);
+    text_add(
+        out,
+        "', format '%s', on_insert '%s', fetch_size '%s', batch_size '%s', fdw_startup_cost '%s')",
+        table->is_raw    ? "raw"
+        : table->is_json ? "json"
+                         : "row",
+        table->is_put ? "put" : "error", sizes[pick(random, 6)], sizes[pick(random, 6)],
+        costs[pick(random, 4)]);
 }
 
 /* INSERT overwrites: what stands there is deleted before. */
 static void add_put_trigger(const struct table *table, struct text *out)
 {
-    text_add(out, "CREATE FUNCTION put_%s() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM %s WHERE (",
+    text_add(out,
+             "CREATE FUNCTION put_%s() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM %s "
+             "WHERE (",
              table->name, table->name);
     add_names(table, 0, table->key_count, out);
     text_add(out, ") = (");
@@ -207,14 +213,31 @@ static void add_triggers(const struct table *table, struct dynkv_random *random,
     if (table->is_put || which > 1)
         return;
     if (which == 0)
-        text_add(out, "CREATE TRIGGER b_log AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW "
-                      "EXECUTE FUNCTION note()", table->name);
+        text_add(out,
+                 "CREATE TRIGGER b_log AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW "
+                 "EXECUTE FUNCTION note()",
+                 table->name);
     else if (!table->is_raw)
-        text_add(out, "CREATE TRIGGER b_mark BEFORE INSERT OR UPDATE ON %s FOR EACH ROW "
-                      "WHEN (NEW.n > 5) EXECUTE FUNCTION mark()", table->name);
+        text_add(out,
+                 "CREATE TRIGGER b_mark BEFORE INSERT OR UPDATE ON %s FOR EACH ROW "
+                 "WHEN (NEW.n > 5) EXECUTE FUNCTION mark()",
+                 table->name);
     else
         return;
     end_statement(out);
+}
+
+/* NOT NULL is said with the columns.  An empty text alone cannot be a key (differences.c). */
+static void add_checks(const struct table *table, struct dynkv_random *random, struct text *out)
+{
+    const struct column *key = &table->columns[0];
+
+    if (pick(random, 3) == 0 && !table->is_raw)
+        text_add(out, ", CHECK (n <> 13)");
+    if (table->key_count == 1 && key->type == TYPE_BYTEA)
+        text_add(out, ", CHECK (octet_length(k1) > 0)");
+    else if (table->key_count == 1)
+        text_add(out, ", CHECK (octet_length(k1::text) > 0)");
 }
 
 static void add_table_ddl(const struct table *table, struct dynkv_random *random, bool is_foreign,
@@ -226,8 +249,7 @@ static void add_table_ddl(const struct table *table, struct dynkv_random *random
     add_foreign_options(table, random, worker, &options); /* in any case: it draws numbers */
     text_add(out, "CREATE %sTABLE %s (", foreign ? "FOREIGN " : "", table->name);
     add_columns(table, out);
-    if (pick(random, 3) == 0 && !table->is_raw)
-        text_add(out, ", CHECK (n <> 13)");
+    add_checks(table, random, out);
     if (foreign) {
         text_add(out, "%s", options.data);
     } else {
