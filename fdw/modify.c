@@ -579,7 +579,7 @@ TupleTableSlot **dynkvExecForeignBatchInsert(EState *estate, ResultRelInfo *resu
 static void modify_move(DynkvModifyState *state, const DynkvOldRow *old, const DynkvNewRow *row)
 {
     if (state->unique)
-        dynkv_unique_check(state->unique, row->key, row->partition_len);
+        dynkv_unique_move(state->unique, old->key, row->key, row->partition_len);
     dynkv_writer_move(state->writer, old->key, old->partition_len, old->version, row);
 }
 

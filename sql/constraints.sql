@@ -31,4 +31,29 @@ ROLLBACK TO a;
 COMMIT;
 SELECT * FROM stock WHERE id = 8;
 
+-- With on_insert 'error' keys are unique when the statement ends: they may shift and swap, whatever the
+-- order of the rows and the size of batches, but not meet.
+CREATE FOREIGN TABLE seat (row int, n int, who text) SERVER constraints_kv
+  OPTIONS (keyspace 'constraints_seat', partition_key 'row', sort_key 'n', on_insert 'error', batch_size '2');
+INSERT INTO seat SELECT 1, g, 'guest ' || g FROM generate_series(1, 7) g;
+UPDATE seat SET n = n + 1;
+UPDATE seat SET n = n - 1;
+UPDATE seat SET n = 8 - n WHERE n IN (3, 5);
+SELECT n, who FROM seat ORDER BY n;
+UPDATE seat SET n = n + 1 WHERE n <> 5;
+UPDATE seat SET n = n % 4;
+UPDATE seat SET n = 7 WHERE n = 6;
+BEGIN;
+DELETE FROM seat WHERE n = 7;
+INSERT INTO seat VALUES (1, 8, 'late');
+UPDATE seat SET n = n + 1;
+UPDATE seat SET n = 9 WHERE n = 2;
+ROLLBACK;
+BEGIN;
+DELETE FROM seat WHERE n = 7;
+INSERT INTO seat VALUES (1, 8, 'late');
+UPDATE seat SET n = n + 1;
+COMMIT;
+SELECT n, who FROM seat ORDER BY n;
+
 DROP SERVER constraints_kv CASCADE;

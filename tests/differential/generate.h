@@ -85,6 +85,7 @@ struct column {
     char name[20];
     enum type type;
     bool is_key, is_not_null, is_generated;
+    bool is_natural; /* not of the C collation */
 };
 
 struct table {
@@ -96,6 +97,7 @@ struct table {
     bool is_put;                      /* INSERT overwrites */
     bool is_deferrable; /* keys are checked at the end of a statement: they may shift */
     bool is_raw, is_json;
+    bool has_gone;    /* a column was dropped */
     const char *over; /* a view over this table */
 };
 

@@ -3,11 +3,12 @@
  * result, command tag and error class must agree.
  *
  *   differential --hosts HOST:PORT,... [--seeds A..B] [--statements N] [--jobs J] [--shrink SECONDS]
- *                [--seconds S] [--trace 1] [--sabotage 1]
+ *                [--seconds S] [--trace 1] [--sabotage 1] [--worker N]
  *
  * The server is the one of PGHOST, PGPORT and so on.  One line a seed; when the sides differ, the seed, the
  * statement, both outcomes, the statements that lead there, and the command that repeats it.  --seconds: on
- * from A until the time is over.  --sabotage: the ordinary side gets a row more, which must be found out.
+ * from A until the time is over.  --sabotage: the ordinary side gets a row more, which must be found out.  --worker: the
+ * number of the first job, in the names of schemas and keyspaces, for runs beside each other.
  * The last line is "differential: N passed, N failed", of seeds.
  */
 #include <stdio.h>
@@ -25,14 +26,14 @@
 struct options {
     const char *hosts;
     uint64_t first, last;
-    unsigned statements, jobs, shrink_s, seconds, trace, sabotage;
+    unsigned statements, jobs, shrink_s, seconds, trace, sabotage, worker;
 };
 
 static _Noreturn void usage(void)
 {
     fprintf(stderr, "usage: differential --hosts HOST:PORT,... [--seeds A..B] [--statements N] "
                     "[--jobs J] [--shrink SECONDS] [--seconds S] [--trace 1] "
-                    "[--sabotage 1]\n");
+                    "[--sabotage 1] [--worker N]\n");
     exit(2);
 }
 
@@ -68,6 +69,8 @@ static void parse(int count, char **arguments, struct options *options)
             options->seconds = (unsigned)atoi(value);
         else if (strcmp(name, "--trace") == 0)
             options->trace = (unsigned)atoi(value);
+        else if (strcmp(name, "--worker") == 0)
+            options->worker = (unsigned)atoi(value);
         else if (strcmp(name, "--sabotage") == 0)
             options->sabotage = (unsigned)atoi(value);
         else
@@ -198,7 +201,7 @@ static void work(unsigned worker, const struct options *options, int out)
     time_t end = time(NULL) + (time_t)options->seconds;
     struct counts counts = {0};
 
-    for (uint64_t seed = options->first + worker;
+    for (uint64_t seed = options->first + (worker - options->worker);
          options->seconds ? time(NULL) < end && counts.failed == 0 : seed <= options->last;
          seed += options->jobs)
         one_seed(seed, worker, options, &counts);
@@ -217,7 +220,7 @@ static bool work_all(const struct options *options)
     fflush(stdout);
     for (unsigned i = 0; i < options->jobs; i++) {
         if (fork() == 0) {
-            work(i, options, ends[1]);
+            work(options->worker + i, options, ends[1]);
             exit(0);
         }
     }

@@ -52,8 +52,22 @@ static void put_list(struct generator *g, enum type type)
     }
 }
 
+/* Arrays: written out, from a query, with NULLs, none at all. */
 static void put_any(struct generator *g, enum type type)
 {
+    if (one_in(g, 3) && type == TYPE_INT4) {
+        static const char *const arrays[] = {
+            "ARRAY(SELECT n FROM %s)",    "'{}'::integer[]",
+            "'{1,NULL,5}'::integer[]",    "NULL::integer[]",
+            "'{{1,2},{5,5}}'::integer[]", "ARRAY(SELECT i FROM generate_series(0, 2000, 2) i)"};
+        const struct table *table = pick_table(g);
+        unsigned kind = below(g, 6);
+
+        put(g, one_in(g, 6) ? " <> ALL (" : " = ANY (");
+        put(g, arrays[kind == 0 && table->is_raw ? 1 : kind], table->name);
+        put(g, ")");
+        return;
+    }
     put(g, " = ANY (ARRAY[");
     put_list(g, type);
     put(g, "])");
@@ -74,6 +88,11 @@ static void put_bound(struct generator *g, const char *alias, const struct colum
 {
     unsigned kind = below(g, is_string(column->type) ? 10 : 8);
 
+    if (column->type == TYPE_BOOL && one_in(g, 3)) {
+        put(g, one_in(g, 2) ? "NOT " : "");
+        put_column(g, alias, column);
+        return;
+    }
     if (kind == 7 && !one_in(g, 4))
         kind = 0;
     if (kind == 5) { /* turned round */
@@ -134,6 +153,27 @@ static void put_key_columns(struct generator *g, const struct table *table, cons
     put(g, ")");
 }
 
+/* IN with rows of another table that has such columns; else of the table itself. */
+static void put_row_subquery(struct generator *g, const struct table *table)
+{
+    const struct table *other = pick_table(g);
+    bool suits = other->key_count == table->key_count;
+    char alias[12];
+
+    for (unsigned i = 0; suits && i < table->key_count; i++)
+        suits = other->columns[i].type == table->columns[i].type;
+    if (!suits)
+        other = table;
+    new_alias(g, alias);
+    put(g, " IN (SELECT ");
+    for (unsigned i = 0; i < other->key_count; i++)
+        put(g, "%s%s.%s", i > 0 ? ", " : "", alias, other->columns[i].name);
+    put(g, " FROM %s %s", other->name, alias);
+    if (!other->is_raw)
+        put(g, " WHERE %s.n > %u", alias, below(g, 10));
+    put(g, ")");
+}
+
 void key_equals(struct generator *g, const struct table *table, const char *alias)
 {
     for (unsigned i = 0; i < table->key_count; i++) {
@@ -152,7 +192,9 @@ void key_predicate(struct generator *g, const struct table *table, const char *a
         key_equals(g, table, alias);
     } else if (kind < 4 && table->key_count > 1) {
         put_key_columns(g, table, alias);
-        if (one_in(g, 2)) {
+        if (one_in(g, 4)) {
+            put_row_subquery(g, table);
+        } else if (one_in(g, 2)) {
             put(g, " IN (");
             put_row(g, table);
             put(g, ", ");
@@ -168,6 +210,10 @@ void key_predicate(struct generator *g, const struct table *table, const char *a
         for (unsigned i = skip; i < table->key_count; i++) {
             put(g, "%s", i > skip ? " AND " : "");
             put_bound(g, alias, &table->columns[i]);
+            if (one_in(g, 5)) { /* another bound on the same column */
+                put(g, " AND ");
+                put_bound(g, alias, &table->columns[i]);
+            }
             if (one_in(g, 3))
                 break;
         }
@@ -191,7 +237,7 @@ void subquery_predicate(struct generator *g, const struct scope *scope, unsigned
 
     new_alias(g, alias);
     scope_add_table(&inner, table, alias);
-    column = scope_pick(g, &inner, TYPE_COUNT, TYPE_ORDERED);
+    column = one_in(g, 2) ? &inner.columns[0] : scope_pick(g, &inner, TYPE_COUNT, TYPE_ORDERED);
     outer = scope_pick(g, scope, column->type, 0);
     if (kind < 2) {
         put(g, "%sEXISTS (SELECT 1 FROM %s %s WHERE ", kind ? "NOT " : "", table->name, alias);

@@ -75,6 +75,40 @@ static void put_values(struct generator *g, const struct table *table)
     put(g, ")");
 }
 
+/* The whole row, which needs all columns; hashed, so that stored rows of rows do not grow. */
+static void scope_add_row(struct scope *scope, const char *alias)
+{
+    struct scope_column *column = &scope->columns[scope->count];
+
+    if (scope->count == SCOPE_MAX)
+        return;
+    *column = (struct scope_column){.type = TYPE_TEXT};
+    snprintf(column->name, sizeof column->name, "md5((%s)::text)", alias);
+    scope->count++;
+}
+
+/* The first rows by key of those that suit a row to the left. */
+static void lateral_first(struct generator *g, struct scope *scope, const struct scope *left,
+                          const char *alias)
+{
+    const struct table *table = pick_table(g);
+    const struct scope_column *column = scope_pick(g, left, table->columns[0].type, 0);
+    unsigned order = below(g, table->key_count);
+
+    put(g, "LATERAL (SELECT * FROM %s y", table->name);
+    if (column)
+        put(g, " WHERE y.%s %s %s", table->columns[0].name, one_in(g, 3) ? ">=" : "=",
+            column->name);
+    put(g, " ORDER BY ");
+    for (unsigned i = 0; i < table->key_count; i++) {
+        const struct column *key = &table->columns[(i + order) % table->key_count];
+
+        put(g, "%sy.%s%s", i > 0 ? ", " : "", key->name, one_in(g, 2) ? " DESC" : "");
+    }
+    put(g, " LIMIT %u) %s", 1 + below(g, 3), alias);
+    scope_add_table(scope, table, alias);
+}
+
 /* left: what a LATERAL subquery may refer to; NULL: none. */
 static void from_item(struct generator *g, struct scope *scope, const struct scope *left,
                       unsigned depth)
@@ -89,6 +123,11 @@ static void from_item(struct generator *g, struct scope *scope, const struct sco
 
         put(g, "%s %s", table->name, alias);
         scope_add_table(scope, table, alias);
+        scope_add_row(scope, alias);
+        return;
+    }
+    if (kind == 3 && left && left->count) {
+        lateral_first(g, scope, left, alias);
         return;
     }
     derived_columns(g, &derived);
@@ -108,8 +147,38 @@ static void from_item(struct generator *g, struct scope *scope, const struct sco
     scope_add_table(scope, &derived, alias);
 }
 
+/* Types with an equality between them, which merge and hash joins know. */
+static bool joins(enum type a, enum type b)
+{
+    static const enum type families[][4] = {
+        {TYPE_INT2, TYPE_INT4, TYPE_INT8, TYPE_NUMERIC},
+        {TYPE_TEXT, TYPE_VARCHAR, TYPE_NAME, TYPE_TEXT},
+        {TYPE_BPCHAR, TYPE_VARCHAR, TYPE_BPCHAR, TYPE_BPCHAR},
+        {TYPE_DATE, TYPE_TIMESTAMP, TYPE_DATE, TYPE_DATE},
+        {TYPE_FLOAT4, TYPE_FLOAT8, TYPE_FLOAT4, TYPE_FLOAT4},
+        {TYPE_INET, TYPE_CIDR, TYPE_INET, TYPE_INET},
+        {TYPE_INT4, TYPE_DOMAIN, TYPE_INT8, TYPE_INT2},
+    };
+
+    if (a == TYPE_BOOL || a == TYPE_MONEY) /* too few values; no hash */
+        return false;
+    if (a == b)
+        return type_is(a, TYPE_ORDERED);
+    for (unsigned i = 0; i < sizeof families / sizeof families[0]; i++) {
+        bool has_a = false, has_b = false;
+
+        for (unsigned k = 0; k < 4; k++) {
+            has_a |= families[i][k] == a;
+            has_b |= families[i][k] == b;
+        }
+        if (has_a && has_b)
+            return true;
+    }
+    return false;
+}
+
 /* An equality between a column before `from` in scope and one after; false: no types in common. */
-static bool join_equality(struct generator *g, const struct scope *scope, unsigned from)
+static bool join_equality(struct generator *g, const struct scope *scope, unsigned from, bool full)
 {
     const struct scope_column *left = NULL, *right = NULL;
     unsigned weight = 0;
@@ -119,10 +188,8 @@ static bool join_equality(struct generator *g, const struct scope *scope, unsign
             const struct scope_column *at = &scope->columns[r];
             unsigned mine = at->is_key ? 4 : 1;
 
-            if (scope->columns[l].type != at->type || !type_is(at->type, TYPE_ORDERED))
+            if (!joins(scope->columns[l].type, at->type))
                 continue;
-            if (at->type == TYPE_BOOL || at->type == TYPE_MONEY)
-                continue; /* too few values; no hash */
             weight += mine;
             if (below(g, weight) < mine) {
                 left = &scope->columns[l];
@@ -130,7 +197,11 @@ static bool join_equality(struct generator *g, const struct scope *scope, unsign
             }
         }
     }
-    if (left && one_in(g, 2))
+    if (left && !full && right->type == TYPE_INT4 && one_in(g, 5))
+        put(g, "%s = %s + 1", right->name, left->name);
+    else if (left && !full && right->type == TYPE_TEXT && one_in(g, 4))
+        put(g, "%s LIKE left(%s::text, 1) || '%%'", right->name, left->name);
+    else if (left && one_in(g, 2))
         put(g, "%s = %s", left->name, right->name);
     else if (left)
         put(g, "%s = %s", right->name, left->name);
@@ -140,7 +211,7 @@ static bool join_equality(struct generator *g, const struct scope *scope, unsign
 /* Whether the text just written compares a column with itself. */
 static void join_condition(struct generator *g, struct scope *scope, unsigned from, bool full)
 {
-    if (!join_equality(g, scope, from)) {
+    if (!join_equality(g, scope, from, full)) {
         put(g, "%s", full ? "false" : "");
         if (!full)
             predicate(g, scope, 1);
@@ -150,7 +221,7 @@ static void join_condition(struct generator *g, struct scope *scope, unsigned fr
         put(g, " AND ");
         if (one_in(g, 2))
             predicate(g, scope, 1);
-        else if (!join_equality(g, scope, from))
+        else if (!join_equality(g, scope, from, full))
             put(g, "true");
     }
 }
@@ -332,6 +403,14 @@ static unsigned query_join(struct generator *g, unsigned flags)
     return ordered;
 }
 
+/* Whether there is a min() of the type. */
+static bool has_extremes(enum type type)
+{
+    return type == TYPE_TEXT || type == TYPE_BPCHAR || type == TYPE_DATE || type == TYPE_TIME ||
+           type == TYPE_TIMETZ || type == TYPE_TIMESTAMP || type == TYPE_TIMESTAMPTZ ||
+           type == TYPE_ENUM || type == TYPE_OID || type == TYPE_INT8 || type == TYPE_INET;
+}
+
 static void put_aggregate(struct generator *g, const struct scope *scope)
 {
     const struct scope_column *exact = scope_pick(g, scope, TYPE_COUNT, TYPE_ORDERED | TYPE_EXACT);
@@ -340,8 +419,13 @@ static void put_aggregate(struct generator *g, const struct scope *scope)
 
     switch (exact ? kind : 0) {
     case 0:
-    case 1:
         put(g, "count(*)");
+        break;
+    case 1:
+        if (has_extremes(exact->type))
+            put(g, "%s(%s)", one_in(g, 2) ? "min" : "max", exact->name);
+        else
+            put(g, "count(*)");
         break;
     case 2:
         put(g, "count(%s%s)", one_in(g, 2) ? "DISTINCT " : "", exact->name);
@@ -433,6 +517,25 @@ static unsigned query_aggregate(struct generator *g, unsigned flags)
         order_by_position(g, count);
         limit_clause(g);
         return ORDERED_ALL;
+    }
+    return 0;
+}
+
+/* The ends of a key, which a scan in order would give at once. */
+static unsigned query_extremes(struct generator *g)
+{
+    const struct table *table = pick_table(g);
+    const struct column *key = &table->columns[below(g, table->key_count)];
+
+    if (!has_extremes(key->type) && !type_is(key->type, TYPE_SUM)) {
+        put(g, "SELECT count(*) FROM %s x", table->name);
+    } else {
+        put(g, "SELECT min(x.%s), max(x.%s)%s FROM %s x", key->name, key->name,
+            one_in(g, 3) ? ", count(*)" : "", table->name);
+    }
+    if (!one_in(g, 3)) {
+        put(g, " WHERE ");
+        key_predicate(g, table, "x");
     }
     return 0;
 }
@@ -572,6 +675,6 @@ unsigned query(struct generator *g, unsigned flags)
     if (kind < 17)
         return query_aggregate(g, flags);
     if (kind < 18)
-        return query_window(g);
+        return one_in(g, 2) ? query_window(g) : query_extremes(g);
     return kind < 19 ? query_recursive(g) : query_with(g);
 }

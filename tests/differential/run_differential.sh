@@ -29,7 +29,7 @@ seed_of_commit() {
 "$ROOT/scripts/pg.sh" "$state/pg" stop
 rm -rf "$state/cluster" "$state/pg/data"
 started_cluster=yes
-"$ROOT/scripts/cluster.sh" "$state/cluster" start -- --storage memory --partitions 64 || exit 1
+"$ROOT/scripts/cluster.sh" "$state/cluster" start -- --storage memory --partitions 16 || exit 1
 started_pg=yes
 "$ROOT/scripts/pg.sh" "$state/pg" start -c fsync=off -c autovacuum=off || exit 1
 settings=$("$ROOT/scripts/pg.sh" "$state/pg" env) || exit 1
@@ -39,7 +39,7 @@ export PGDATABASE=postgres
 hosts=$("$ROOT/scripts/cluster.sh" "$state/cluster" hosts)
 if [[ " $* " != *" --seeds "* ]]; then
     first=$(seed_of_commit)
-    set -- --seeds "$first..$((first + 27))" "$@"
+    set -- --seeds "$first..$((first + 49))" "$@"
 fi
 if "$program" --hosts "$hosts" --seeds 1 --statements 40 --sabotage 1 >"$state/sabotage.log"; then
     tail -n 5 "$state/sabotage.log"

@@ -156,15 +156,45 @@ static void block_loop(struct generator *g)
     put(g, "; INSERT INTO log SELECT 'loop', count(*)::text FROM %s; END LOOP; ", table->name);
 }
 
+/* Writes into a scan that is under way: the loop fetches some rows at a time, in any order. */
+static void block_scan(struct generator *g)
+{
+    const struct table *table = pick_table(g);
+
+    put(g, "c := 0; FOR r IN SELECT * FROM %s x LOOP c := c + 1; ", table->name);
+    if (one_in(g, 2) || table->is_raw)
+        put(g, "DELETE FROM %s x WHERE x.%s = r.%s; ", table->name, table->columns[0].name,
+            table->columns[0].name);
+    else
+        put(g, "UPDATE %s x SET n = coalesce(x.n, 0) + 100 WHERE x.%s = r.%s; ", table->name,
+            table->columns[0].name, table->columns[0].name);
+    put(g, "END LOOP; INSERT INTO log VALUES ('scan', c::text); ");
+}
+
+/* Subtransactions in a loop, each with a write, and some of them taken back. */
+static void block_tries(struct generator *g)
+{
+    const struct table *table = pick_table(g);
+
+    put(g, "FOR i IN 1..%u LOOP BEGIN INSERT INTO %s", 2 + below(g, 3), table->name);
+    modify_values(g, table);
+    put(g, "; IF i %% 2 = 0 THEN RAISE EXCEPTION 'no'; END IF; EXCEPTION WHEN OTHERS THEN ");
+    put(g, "INSERT INTO log SELECT 'try', count(*)::text FROM %s; END; END LOOP; ", table->name);
+}
+
 /* The class of the error is not logged: of two reasons either may come first (differences.c). */
 static void block(struct generator *g)
 {
     g->is_silent = true;
-    put(g, "DO $$ DECLARE r record; BEGIN ");
+    put(g, "DO $$ DECLARE r record; c integer; BEGIN ");
     if (one_in(g, 2))
         block_statement(g);
     if (one_in(g, 3))
         block_loop(g);
+    if (one_in(g, 6))
+        block_tries(g);
+    if (one_in(g, 5))
+        block_scan(g);
     put(g, "BEGIN ");
     block_statement(g);
     if (one_in(g, 2))
@@ -200,7 +230,7 @@ static void copy_in(struct generator *g, struct statement *statement)
         put(g, "%s%s", first ? "" : ", ", table->columns[i].name);
         first = false;
     }
-    put(g, ") FROM STDIN");
+    put(g, ") FROM STDIN%s", !table->is_raw && one_in(g, 4) ? " WHERE n > 3" : "");
     for (unsigned row = 0; row < rows; row++) {
         first = true;
         for (unsigned i = 0; i < table->column_count; i++) {
@@ -281,7 +311,7 @@ static void other(struct generator *g)
 {
     const struct table *table = pick_table(g);
 
-    switch (below(g, 8)) {
+    switch (below(g, 9)) {
     case 0:
     case 1:
         put(g, "TRUNCATE %s", table->name);
@@ -294,6 +324,14 @@ static void other(struct generator *g)
         break;
     case 4:
         put(g, "RESET ALL");
+        break;
+    case 5:
+        if (!table->is_raw && !table->over && !table->is_put) {
+            put(g, "SELECT bump_%s(x.%s), x.n FROM %s x", table->name, table->columns[0].name,
+                table->name);
+            break;
+        }
+        setting(g);
         break;
     default:
         setting(g);
@@ -330,9 +368,9 @@ static unsigned any_statement(struct generator *g, enum session_state state,
         if (balance(g))
             return 0;
     }
-    if (kind < 34)
+    if (kind < 33)
         return query(g, 0);
-    if (kind < 64)
+    if (kind < 62)
         modify(g);
     else if (kind < 74)
         transaction(g, state);

@@ -63,6 +63,8 @@ static void choose_key(struct table *table, struct dynkv_random *random)
         snprintf(name, sizeof name, "k%u", i + 1);
         column = add_column(table, name, shape.key[i]);
         column->is_key = column->is_not_null = true;
+        column->is_natural =
+            (column->type == TYPE_TEXT || column->type == TYPE_VARCHAR) && pick(random, 5) == 0;
     }
 }
 
@@ -125,6 +127,7 @@ void tables_choose(struct tables *tables, struct dynkv_random *random)
         table->is_raw = format == 0;
         table->is_json = format == 1 || format == 2;
         table->is_put = pick(random, 5) == 0;
+        table->has_gone = !table->is_raw && pick(random, 4) == 0;
         table->is_deferrable = !table->is_put && pick(random, 2) == 0;
         choose_key(table, random);
         choose_values(table, random);
@@ -157,7 +160,8 @@ static void add_columns(const struct table *table, struct text *out)
     for (unsigned i = 0; i < table->column_count; i++) {
         const struct column *column = &table->columns[i];
 
-        text_add(out, "%s%s %s%s%s%s", i > 0 ? ", " : "", column->name, type_sql(column->type),
+        text_add(out, "%s%s %s%s%s%s%s", i > 0 ? ", " : "", column->name, type_sql(column->type),
+                 column->is_natural ? " COLLATE \"en-x-icu\"" : "",
                  column->is_not_null ? " NOT NULL" : "",
                  column->is_generated ? " GENERATED ALWAYS AS (n / 2 + 1) STORED" : "",
                  !column->is_key && column->type == TYPE_TEXT && !table->is_raw ? " DEFAULT 'none'"
@@ -206,16 +210,33 @@ static void add_put_trigger(const struct table *table, struct text *out)
     end_statement(out);
 }
 
+/* A function that writes the table while a query reads it. */
+static void add_bump(const struct table *table, struct text *out)
+{
+    text_add(
+        out,
+        "CREATE FUNCTION bump_%s(%s) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE c bigint; BEGIN "
+        "UPDATE %s SET n = coalesce(n, 0) + 100 WHERE %s = $1; GET DIAGNOSTICS c = ROW_COUNT; "
+        "RETURN c; END $$",
+        table->name, type_sql(table->columns[0].type), table->name, table->columns[0].name);
+    end_statement(out);
+}
+
 static void add_triggers(const struct table *table, struct dynkv_random *random, struct text *out)
 {
-    unsigned which = pick(random, 6);
+    unsigned which = pick(random, 8);
 
-    if (table->is_put || which > 1)
+    if (table->is_put || which > 2)
         return;
     if (which == 0)
         text_add(out,
                  "CREATE TRIGGER b_log AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW "
                  "EXECUTE FUNCTION note()",
+                 table->name);
+    else if (which == 1 && !table->is_raw)
+        text_add(out,
+                 "CREATE TRIGGER b_skip BEFORE UPDATE OR DELETE ON %s FOR EACH ROW "
+                 "WHEN (OLD.n = 7) EXECUTE FUNCTION skip()",
                  table->name);
     else if (!table->is_raw)
         text_add(out,
@@ -248,6 +269,8 @@ static void add_table_ddl(const struct table *table, struct dynkv_random *random
 
     add_foreign_options(table, random, worker, &options); /* in any case: it draws numbers */
     text_add(out, "CREATE %sTABLE %s (", foreign ? "FOREIGN " : "", table->name);
+    if (table->has_gone)
+        text_add(out, "gone integer, ");
     add_columns(table, out);
     add_checks(table, random, out);
     if (foreign) {
@@ -259,6 +282,12 @@ static void add_table_ddl(const struct table *table, struct dynkv_random *random
     }
     text_free(&options);
     end_statement(out);
+    if (table->has_gone) {
+        text_add(out, "ALTER TABLE %s DROP COLUMN gone", table->name);
+        end_statement(out);
+    }
+    if (!table->is_raw)
+        add_bump(table, out);
     if (table->is_put && !foreign)
         add_put_trigger(table, out);
     add_triggers(table, random, out);
@@ -280,6 +309,8 @@ static const char *const common_ddl[] = {
     "CASE WHEN TG_OP <> 'DELETE' THEN NEW::text END; RETURN NULL; END $$",
     "CREATE FUNCTION mark() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
     "NEW.s := left(NEW.s || '*', 20); RETURN NEW; END $$",
+    "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "RETURN NULL; END $$",
 };
 
 void tables_ddl(const struct tables *tables, uint64_t seed, bool is_foreign, unsigned worker,
