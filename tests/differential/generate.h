@@ -97,8 +97,9 @@ struct table {
     bool is_put;                      /* INSERT overwrites */
     bool is_deferrable; /* keys are checked at the end of a statement: they may shift */
     bool is_raw, is_json;
-    bool has_gone;    /* a column was dropped */
-    const char *over; /* a view over this table */
+    bool has_gone;       /* a column was dropped */
+    bool is_partitioned; /* on the foreign side some partitions are foreign; by k1 */
+    const char *over;    /* a view over this table */
 };
 
 struct tables {

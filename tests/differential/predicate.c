@@ -23,8 +23,9 @@ static bool is_string(enum type type)
 }
 
 /* A value that the column is compared with, sometimes of another type that compares with it. */
-static void put_key_value(struct generator *g, enum type type)
+static void put_key_value(struct generator *g, const struct column *column)
 {
+    enum type type = column->type;
     static const enum type integers[] = {TYPE_INT2, TYPE_INT4, TYPE_INT8, TYPE_DECIMAL};
     static const enum type strings[] = {TYPE_TEXT, TYPE_VARCHAR, TYPE_BPCHAR, TYPE_NAME};
     static const enum type times[] = {TYPE_DATE, TYPE_TIMESTAMP, TYPE_TIMESTAMPTZ};
@@ -35,7 +36,8 @@ static void put_key_value(struct generator *g, enum type type)
         else if (type == TYPE_FLOAT8 || type == TYPE_FLOAT4 || type == TYPE_NUMERIC)
             type = one_in(g, 2) ? TYPE_FLOAT8 : TYPE_INT4;
         else if (is_string(type))
-            type = strings[below(g, 4)];
+            type = strings[below(
+                g, column->is_natural ? 3 : 4)]; /* a name is of C, against any other */
         else if (type == TYPE_DATE || type == TYPE_TIMESTAMP || type == TYPE_TIMESTAMPTZ)
             type = times[below(g, 3)];
     }
@@ -96,7 +98,7 @@ static void put_bound(struct generator *g, const char *alias, const struct colum
     if (kind == 7 && !one_in(g, 4))
         kind = 0;
     if (kind == 5) { /* turned round */
-        put_key_value(g, column->type);
+        put_key_value(g, column);
         put(g, " %s ", comparison(g));
         put_column(g, alias, column);
         return;
@@ -113,9 +115,9 @@ static void put_bound(struct generator *g, const char *alias, const struct colum
         break;
     case 6:
         put(g, " BETWEEN ");
-        put_key_value(g, column->type);
+        put_key_value(g, column);
         put(g, " AND ");
-        put_key_value(g, column->type);
+        put_key_value(g, column);
         break;
     case 7:
         put(g, one_in(g, 2) ? " IS NULL" : " IS NOT NULL");
@@ -129,7 +131,7 @@ static void put_bound(struct generator *g, const char *alias, const struct colum
         /* fall through */
     default:
         put(g, " %s ", comparison(g));
-        put_key_value(g, column->type);
+        put_key_value(g, column);
     }
 }
 

@@ -152,7 +152,7 @@ static bool joins(enum type a, enum type b)
 {
     static const enum type families[][4] = {
         {TYPE_INT2, TYPE_INT4, TYPE_INT8, TYPE_NUMERIC},
-        {TYPE_TEXT, TYPE_VARCHAR, TYPE_NAME, TYPE_TEXT},
+        {TYPE_TEXT, TYPE_VARCHAR, TYPE_TEXT, TYPE_TEXT},
         {TYPE_BPCHAR, TYPE_VARCHAR, TYPE_BPCHAR, TYPE_BPCHAR},
         {TYPE_DATE, TYPE_TIMESTAMP, TYPE_DATE, TYPE_DATE},
         {TYPE_FLOAT4, TYPE_FLOAT8, TYPE_FLOAT4, TYPE_FLOAT4},

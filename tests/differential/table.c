@@ -128,7 +128,8 @@ void tables_choose(struct tables *tables, struct dynkv_random *random)
         table->is_json = format == 1 || format == 2;
         table->is_put = pick(random, 5) == 0;
         table->has_gone = !table->is_raw && pick(random, 4) == 0;
-        table->is_deferrable = !table->is_put && pick(random, 2) == 0;
+        table->is_partitioned = !table->is_put && pick(random, 5) == 0;
+        table->is_deferrable = !table->is_put && !table->is_partitioned && pick(random, 2) == 0;
         choose_key(table, random);
         choose_values(table, random);
         if (!table->is_raw && pick(random, 3) == 0)
@@ -169,14 +170,14 @@ static void add_columns(const struct table *table, struct text *out)
     }
 }
 
-static void add_foreign_options(const struct table *table, struct dynkv_random *random,
-                                unsigned worker, struct text *out)
+static void add_foreign_options(const struct table *table, const char *part,
+                                struct dynkv_random *random, unsigned worker, struct text *out)
 {
-    static const char *const sizes[] = {"1", "2", "3", "7", "100", "1000"};
+    static const char *const sizes[] = {"1", "3", "50", "100", "1000", "1000"};
     static const char *const costs[] = {"0", "1", "20", "1000"};
 
-    text_add(out, ") SERVER kind_kv OPTIONS (keyspace 'd%u_%s', partition_key '", worker,
-             table->name);
+    text_add(out, " SERVER kind_kv OPTIONS (keyspace 'd%u_%s%s', partition_key '", worker,
+             table->name, part);
     add_names(table, 0, table->partition_count, out);
     if (table->key_count > table->partition_count) {
         text_add(out, "', sort_key '");
@@ -261,20 +262,77 @@ static void add_checks(const struct table *table, struct dynkv_random *random, s
         text_add(out, ", CHECK (octet_length(k1::text) > 0)");
 }
 
+static const char *const ranges[] = {"FROM (MINVALUE) TO (4)", "FROM (4) TO (9)",
+                                     "FROM (9) TO (15)", "FROM (15) TO (MAXVALUE)"};
+
+/* The second partition is an ordinary table, the others are foreign. */
+static void add_partition(const struct table *table, unsigned number, bool is_foreign,
+                          const char *options, struct text *out)
+{
+    bool foreign = is_foreign && number != 1;
+
+    text_add(out, "CREATE %sTABLE %s_%u PARTITION OF %s", foreign ? "FOREIGN " : "", table->name,
+             number, table->name);
+    if (is_foreign && !foreign) { /* the parent of foreign partitions cannot have an index */
+        text_add(out, " (PRIMARY KEY (");
+        add_names(table, 0, table->key_count, out);
+        text_add(out, "))");
+    }
+    if (table->columns[0].type == TYPE_INT4)
+        text_add(out, " FOR VALUES %s", ranges[number]);
+    else
+        text_add(out, " FOR VALUES WITH (MODULUS 4, REMAINDER %u)", number);
+    text_add(out, "%s", foreign ? options : "");
+    end_statement(out);
+}
+
+static void add_partitioned_ddl(const struct table *table, struct dynkv_random *random,
+                                bool is_foreign, unsigned worker, struct text *out)
+{
+    text_add(out, "CREATE TABLE %s (", table->name);
+    add_columns(table, out);
+    add_checks(table, random, out);
+    if (!is_foreign) {
+        text_add(out, ", PRIMARY KEY (");
+        add_names(table, 0, table->key_count, out);
+        text_add(out, ")");
+    }
+    text_add(out, ") PARTITION BY %s (k1)", table->columns[0].type == TYPE_INT4 ? "RANGE" : "HASH");
+    end_statement(out);
+    for (unsigned i = 0; i < 4; i++) {
+        struct text options = {0};
+        char part[8];
+
+        snprintf(part, sizeof part, "_%u", i);
+        add_foreign_options(table, part, random, worker, &options);
+        add_partition(table, i, is_foreign, options.data, out);
+        text_free(&options);
+    }
+    if (!table->is_raw)
+        add_bump(table, out);
+    add_triggers(table, random, out);
+    text_add(out, "TRUNCATE %s", table->name);
+    end_statement(out);
+}
+
 static void add_table_ddl(const struct table *table, struct dynkv_random *random, bool is_foreign,
                           unsigned worker, struct text *out)
 {
     bool foreign = is_foreign && table->is_foreign;
     struct text options = {0};
 
-    add_foreign_options(table, random, worker, &options); /* in any case: it draws numbers */
+    if (table->is_partitioned) {
+        add_partitioned_ddl(table, random, is_foreign, worker, out);
+        return;
+    }
+    add_foreign_options(table, "", random, worker, &options); /* in any case: it draws numbers */
     text_add(out, "CREATE %sTABLE %s (", foreign ? "FOREIGN " : "", table->name);
     if (table->has_gone)
         text_add(out, "gone integer, ");
     add_columns(table, out);
     add_checks(table, random, out);
     if (foreign) {
-        text_add(out, "%s", options.data);
+        text_add(out, ")%s", options.data);
     } else {
         text_add(out, ", PRIMARY KEY (");
         add_names(table, 0, table->key_count, out);
