@@ -96,7 +96,7 @@ struct table {
     bool is_foreign;                  /* on the foreign side; else the same on both */
     bool is_put;                      /* INSERT overwrites */
     bool is_deferrable; /* keys are checked at the end of a statement: they may shift */
-    bool is_raw, is_json;
+    bool is_raw, is_json, is_immediate;
     bool has_gone;       /* a column was dropped */
     bool is_partitioned; /* on the foreign side some partitions are foreign; by k1 */
     const char *over;    /* a view over this table */
@@ -105,6 +105,8 @@ struct table {
 struct tables {
     struct table list[TABLES_MAX];
     unsigned count;
+    bool
+        is_immediate; /* write_mode 'immediate': nothing is rolled back, so there is nothing to roll back */
 };
 
 /* What stands in the seed's schemas. */

@@ -3,19 +3,21 @@
  * result, command tag and error class must agree.
  *
  *   differential --hosts HOST:PORT,... [--seeds A..B] [--statements N] [--jobs J] [--shrink SECONDS]
- *                [--seconds S] [--trace 1] [--sabotage 1] [--worker N]
+ *                [--trace 1] [--sabotage 1] [--worker N]
+ *
+ *   --shrink     when a seed fails, look for fewer statements that fail, for so long
+ *   --trace      print every statement and its outcome
+ *   --sabotage   the ordinary side gets a row more, which must be found out
+ *   --worker     the first job's number, in names of schemas and keyspaces, for runs beside each other
  *
  * The server is the one of PGHOST, PGPORT and so on.  One line a seed; when the sides differ, the seed, the
- * statement, both outcomes, the statements that lead there, and the command that repeats it.  --seconds: on
- * from A until the time is over.  --sabotage: the ordinary side gets a row more, which must be found out.  --worker: the
- * number of the first job, in the names of schemas and keyspaces, for runs beside each other.
- * The last line is "differential: N passed, N failed", of seeds.
+ * statement, both outcomes, the statements that lead there, and the command that repeats it.  The last line
+ * is "differential: N passed, N failed", of seeds.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "differential.h"
@@ -26,13 +28,13 @@
 struct options {
     const char *hosts;
     uint64_t first, last;
-    unsigned statements, jobs, shrink_s, seconds, trace, sabotage, worker;
+    unsigned statements, jobs, shrink_s, trace, sabotage, worker;
 };
 
 static _Noreturn void usage(void)
 {
     fprintf(stderr, "usage: differential --hosts HOST:PORT,... [--seeds A..B] [--statements N] "
-                    "[--jobs J] [--shrink SECONDS] [--seconds S] [--trace 1] "
+                    "[--jobs J] [--shrink SECONDS] [--trace 1] "
                     "[--sabotage 1] [--worker N]\n");
     exit(2);
 }
@@ -65,8 +67,6 @@ static void parse(int count, char **arguments, struct options *options)
             options->jobs = (unsigned)atoi(value);
         else if (strcmp(name, "--shrink") == 0)
             options->shrink_s = (unsigned)atoi(value);
-        else if (strcmp(name, "--seconds") == 0)
-            options->seconds = (unsigned)atoi(value);
         else if (strcmp(name, "--trace") == 0)
             options->trace = (unsigned)atoi(value);
         else if (strcmp(name, "--worker") == 0)
@@ -198,11 +198,9 @@ static void one_seed(uint64_t seed, unsigned worker, const struct options *optio
 /* One worker's share of the seeds. */
 static void work(unsigned worker, const struct options *options, int out)
 {
-    time_t end = time(NULL) + (time_t)options->seconds;
     struct counts counts = {0};
 
-    for (uint64_t seed = options->first + (worker - options->worker);
-         options->seconds ? time(NULL) < end && counts.failed == 0 : seed <= options->last;
+    for (uint64_t seed = options->first + (worker - options->worker); seed <= options->last;
          seed += options->jobs)
         one_seed(seed, worker, options, &counts);
     if (write(out, &counts, sizeof counts) != sizeof counts)
@@ -245,12 +243,8 @@ int main(int count, char **arguments)
 
     parse(count, arguments, &options);
     setvbuf(stdout, NULL, _IOFBF, 1 << 20);
-    if (options.seconds)
-        printf("differential: from seed %llu, %u s\n", (unsigned long long)options.first,
-               options.seconds);
-    else
-        printf("differential: seeds %llu..%llu\n", (unsigned long long)options.first,
-               (unsigned long long)options.last);
+    printf("differential: seeds %llu..%llu\n", (unsigned long long)options.first,
+           (unsigned long long)options.last);
     run_prepare_database(options.hosts);
     return work_all(&options) ? 0 : 1;
 }

@@ -31,6 +31,15 @@ static void transaction(struct generator *g, enum session_state state)
         put(g, kind == 7 ? "ROLLBACK" : "COMMIT");
 }
 
+/* One that may be, or a query. */
+static void put_transaction(struct generator *g, enum session_state state)
+{
+    if (g->tables.is_immediate)
+        query(g, 0);
+    else
+        transaction(g, state);
+}
+
 /* ---- cursors ---- */
 
 static void declare(struct generator *g, enum session_state state, unsigned cursor)
@@ -326,7 +335,7 @@ static void other(struct generator *g)
         put(g, "RESET ALL");
         break;
     case 5:
-        if (!table->is_raw && !table->over && !table->is_put) {
+        if (!g->tables.is_immediate && !table->is_raw && !table->over && !table->is_put) {
             put(g, "SELECT bump_%s(x.%s), x.n FROM %s x", table->name, table->columns[0].name,
                 table->name);
             break;
@@ -373,12 +382,12 @@ static unsigned any_statement(struct generator *g, enum session_state state,
     if (kind < 62)
         modify(g);
     else if (kind < 74)
-        transaction(g, state);
+        put_transaction(g, state);
     else if (kind < 81)
         return cursor(g, state);
     else if (kind < 88)
         return prepared(g);
-    else if (kind < 92)
+    else if (kind < 92 && !g->tables.is_immediate)
         block(g);
     else if (kind < 95)
         return copy(g, statement);

@@ -119,6 +119,7 @@ void tables_choose(struct tables *tables, struct dynkv_random *random)
     unsigned foreign = 3 + pick(random, 2);
 
     tables->count = 0;
+    tables->is_immediate = pick(random, 8) == 0;
     for (unsigned i = 0; i < foreign; i++) {
         struct table *table = add_table(tables, "t");
         unsigned format = pick(random, 5);
@@ -126,7 +127,8 @@ void tables_choose(struct tables *tables, struct dynkv_random *random)
         table->is_foreign = true;
         table->is_raw = format == 0;
         table->is_json = format == 1 || format == 2;
-        table->is_put = pick(random, 5) == 0;
+        table->is_immediate = tables->is_immediate;
+        table->is_put = !tables->is_immediate && pick(random, 5) == 0;
         table->has_gone = !table->is_raw && pick(random, 4) == 0;
         table->is_partitioned = !table->is_put && pick(random, 5) == 0;
         table->is_deferrable = !table->is_put && !table->is_partitioned && pick(random, 2) == 0;
@@ -175,6 +177,7 @@ static void add_foreign_options(const struct table *table, const char *part,
 {
     static const char *const sizes[] = {"1", "3", "50", "100", "1000", "1000"};
     static const char *const costs[] = {"0", "1", "20", "1000"};
+    static const char *const conflicts[] = {"lww", "error"};
 
     text_add(out, " SERVER kind_kv OPTIONS (keyspace 'd%u_%s%s', partition_key '", worker,
              table->name, part);
@@ -185,12 +188,14 @@ static void add_foreign_options(const struct table *table, const char *part,
     }
     text_add(
         out,
-        "', format '%s', on_insert '%s', fetch_size '%s', batch_size '%s', fdw_startup_cost '%s')",
+        "', format '%s', on_insert '%s', fetch_size '%s', batch_size '%s', fdw_startup_cost '%s', "
+        "conflict '%s', write_mode '%s')",
         table->is_raw    ? "raw"
         : table->is_json ? "json"
                          : "row",
         table->is_put ? "put" : "error", sizes[pick(random, 6)], sizes[pick(random, 6)],
-        costs[pick(random, 4)]);
+        costs[pick(random, 4)], conflicts[pick(random, 2)],
+        table->is_immediate ? "immediate" : "transaction");
 }
 
 /* INSERT overwrites: what stands there is deleted before. */
