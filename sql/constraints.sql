@@ -56,4 +56,13 @@ UPDATE seat SET n = n + 1;
 COMMIT;
 SELECT n, who FROM seat ORDER BY n;
 
+-- write_mode 'immediate': what one part of a statement deletes another may put back.
+CREATE FOREIGN TABLE now_seat (row int, n int, who text) SERVER constraints_kv
+  OPTIONS (keyspace 'constraints_seat', partition_key 'row', sort_key 'n', on_insert 'error', write_mode 'immediate');
+CREATE FOREIGN TABLE put_seat (row int, n int, who text) SERVER constraints_kv
+  OPTIONS (keyspace 'constraints_seat', partition_key 'row', sort_key 'n', batch_size '1', write_mode 'immediate');
+WITH d AS (DELETE FROM now_seat RETURNING *) INSERT INTO now_seat SELECT row, n, upper(who) FROM d;
+WITH d AS (DELETE FROM put_seat WHERE n < 6 RETURNING *) INSERT INTO put_seat SELECT row, n, who || '!' FROM d;
+SELECT n, who FROM seat ORDER BY n;
+
 DROP SERVER constraints_kv CASCADE;
