@@ -8,7 +8,7 @@
 # run on it afterwards, and yet each commit walks another road.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../../scripts/common.sh"
 
-SEEDS=50       # of one run
+SEEDS=30       # of one run: about 12,000 statements
 SOAK_SEEDS=100 # between two new clusters, as the deleted rows of old seeds make scans slow
 
 program=$1
