@@ -13,6 +13,8 @@
  *   - UPDATE that moves a row onto the key of another that moves away: PostgreSQL refuses it or not,
  *     depending on the order of the rows, unless the constraint is DEFERRABLE; a foreign table behaves as
  *     if it were.  So keys are shifted only in tables whose local twin is DEFERRABLE.
+ *   - A row that moves out of a foreign partition fires the UPDATE triggers there, not the DELETE triggers: the
+ *     server fires those of the operation that it knows of.
  *   - INSERT into a table without on_insert 'error' overwrites; its local twin has a trigger that does.
  */
 #include <string.h>

@@ -198,8 +198,7 @@ static void set_values(struct generator *g, const struct table *table, const str
 /* Keys change: one row's to any value, or all by the same step where they are checked at the end. */
 static void update_key(struct generator *g, const struct table *table)
 {
-    unsigned first = table->is_partitioned ? 1 : 0;
-    const struct column *column = &table->columns[first + below(g, table->key_count - first)];
+    const struct column *column = &table->columns[below(g, table->key_count)];
     bool is_number = column->type == TYPE_INT4 || column->type == TYPE_INT8;
 
     put(g, "UPDATE %s x SET %s = ", table->name, column->name);
@@ -256,7 +255,7 @@ static void update(struct generator *g, const struct table *table)
     unsigned kind = below(g, 6);
 
     scope_add_table(&scope, table, "x");
-    if (kind == 0 && !table->is_put && table->key_count > table->is_partitioned) {
+    if (kind == 0 && !table->is_put) {
         update_key(g, table);
         return;
     }
