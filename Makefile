@@ -2,7 +2,7 @@
 #
 #   make            build/dynkvd build/dynkv build/libdynkv.a dynkv_fdw.so
 #   make test       everything scripts/test.sh runs, without installing packages
-#   make unit sim regress sessions live fuzz bench lint format
+#   make unit sim regress differential sessions live fuzz bench lint format
 #   make V=1 ...    shows the commands of the cluster's rules
 #   make SAN=1 unit the unit tests under ASan and UBSan (objects in build/san)
 #

@@ -79,6 +79,7 @@ typedef struct DynkvModifyState {
     CmdType operation;   /* of the statement: an UPDATE may move rows into a partition */
     bool sets_expiry;    /* it names the column that shows meta 'expires_at' */
     DynkvWriter *writer; /* NULL: nothing written yet */
+    bool shares_writer;  /* it is another's */
     DynkvUnique *unique; /* on_insert 'error', once there is a writer; else NULL */
     bool skips_existing; /* ON CONFLICT DO NOTHING */
     bool is_moved_into;  /* the statement reads what is inserted */
@@ -250,14 +251,22 @@ void dynkvBeginForeignInsert(ModifyTableState *mtstate, ResultRelInfo *result)
         dynkv_writer_hold(state->writer);
 }
 
-static void modify_finish(DynkvModifyState *state)
+/* What has to be known of all parts of the statement before anything is sent. */
+static void modify_check(const EState *estate)
 {
-    if (state->settle)
-        dynkv_settle_finish(state->settle);
-    if (state->unique)
-        dynkv_unique_finish(state->unique);
-    if (state->writer)
-        dynkv_writer_finish(state->writer);
+    dlist_iter at;
+
+    dlist_foreach(at, &modify_states)
+    {
+        DynkvModifyState *state = dlist_container(DynkvModifyState, node, at.cur);
+
+        if (state->estate != estate)
+            continue;
+        if (state->settle)
+            dynkv_settle_finish(state->settle);
+        if (state->unique)
+            dynkv_unique_finish(state->unique);
+    }
 }
 
 void dynkvEndForeignModify(EState *estate, ResultRelInfo *result)
@@ -266,7 +275,9 @@ void dynkvEndForeignModify(EState *estate, ResultRelInfo *result)
 
     if (!state)
         return; /* EXPLAIN */
-    modify_finish(state);
+    modify_check(estate);
+    if (state->writer)
+        dynkv_writer_finish(state->writer);
     if (state->rows)
         dynkv_rows_close(state->rows);
     state->rows = NULL; /* a partition that rows were moved into ends twice */
@@ -281,12 +292,13 @@ static void modify_on_finish(QueryDesc *query)
 {
     dlist_iter at;
 
+    modify_check(query->estate);
     dlist_foreach(at, &modify_states)
     {
         DynkvModifyState *state = dlist_container(DynkvModifyState, node, at.cur);
 
-        if (state->estate == query->estate)
-            modify_finish(state);
+        if (state->estate == query->estate && state->writer)
+            dynkv_writer_finish(state->writer);
     }
     if (modify_next_finish)
         modify_next_finish(query);
@@ -308,7 +320,7 @@ bool dynkv_modify_counts(const ResultRelInfo *result, DynkvModifyCounts *counts)
     if (!state)
         return false;
     counts->is_immediate = state->options->is_immediate;
-    if (state->writer) {
+    if (state->writer && !state->shares_writer) {
         counts->buffered = dynkv_writer_buffered(state->writer);
         counts->flushed = dynkv_writer_flushed(state->writer);
     }
@@ -341,6 +353,46 @@ static bool modify_reads_target(const DynkvModifyState *state)
     return false;
 }
 
+/* Another part of the statement that writes the same keyspace (WITH ... INSERT, children); NULL: none. */
+static DynkvModifyState *modify_partner(const DynkvModifyState *state)
+{
+    DynkvModifyState *unwritten = NULL;
+    dlist_iter at;
+
+    dlist_foreach(at, &modify_states)
+    {
+        DynkvModifyState *other = dlist_container(DynkvModifyState, node, at.cur);
+
+        if (other == state || other->estate != state->estate || other->user != state->user ||
+            other->options->serverid != state->options->serverid ||
+            strcmp(other->options->keyspace, state->options->keyspace) != 0)
+            continue;
+        if (other->writer)
+            return other;
+        unwritten = other;
+    }
+    return unwritten;
+}
+
+/*
+ * Parts of one statement that write a keyspace immediately have one writer, which holds their writes until all
+ * are known: a row that one deletes and another puts back would else be sent in any order.
+ */
+static DynkvWriter *modify_create_writer(DynkvModifyState *state, DynkvConnection *connection)
+{
+    DynkvModifyState *partner = state->options->is_immediate ? modify_partner(state) : NULL;
+    DynkvWriter *writer;
+
+    state->shares_writer = partner && partner->writer;
+    writer = state->shares_writer
+                 ? partner->writer
+                 : dynkv_writer_create(connection, state->options,
+                                       RelationGetRelationName(state->rel), state->command);
+    if (partner)
+        dynkv_writer_hold(writer);
+    return writer;
+}
+
 static DynkvWriter *modify_writer(DynkvModifyState *state)
 {
     DynkvConnection *connection;
@@ -350,8 +402,7 @@ static DynkvWriter *modify_writer(DynkvModifyState *state)
         return state->writer;
     old = MemoryContextSwitchTo(state->estate->es_query_cxt);
     connection = dynkv_connection_get(state->options->serverid, state->user);
-    state->writer = dynkv_writer_create(connection, state->options,
-                                        RelationGetRelationName(state->rel), state->command);
+    state->writer = modify_create_writer(state, connection);
     if (state->options->insert_errors)
         state->unique = dynkv_unique_create(state->rel, connection, state->options, state->codec,
                                             state->writer);
@@ -378,6 +429,13 @@ static uint64 modify_expiry(const DynkvModifyState *state, TupleTableSlot *slot,
                    : 0;
     moment = DatumGetTimestampTz(slot->tts_values[attno - 1]);
     return moment == DT_NOEND ? DYNKV_EXPIRES_NEVER : dynkv_moment_to_ms(moment);
+}
+
+/* NOT NULL and CHECK: of foreign tables the server leaves them to whoever keeps the rows. */
+static void modify_check_row(ResultRelInfo *result, TupleTableSlot *slot, EState *estate)
+{
+    if (RelationGetDescr(result->ri_RelationDesc)->constr)
+        ExecConstraints(result, slot, estate);
 }
 
 /* The row's key, value and expiry, in the current memory context. */
@@ -497,6 +555,7 @@ TupleTableSlot *dynkvExecForeignInsert(EState *estate, ResultRelInfo *result, Tu
         modify_make_header(result, slot);
         return count > 0 ? slot : NULL;
     }
+    modify_check_row(result, slot, estate);
     dynkv_route_check_insert(result, slot, estate);
     modify_writer(state);
     MemoryContextReset(state->row_context);
@@ -547,6 +606,7 @@ TupleTableSlot **dynkvExecForeignBatchInsert(EState *estate, ResultRelInfo *resu
     keys = palloc(sizeof *keys * (Size)count);
     exists = palloc(sizeof *exists * (Size)count);
     for (int i = 0; i < count; i++) {
+        modify_check_row(result, slots[i], estate);
         dynkv_route_check_insert(result, slots[i], estate);
         modify_encode(state, slots[i], NULL, &rows[i]);
         modify_check_given(state, slots[i]);
@@ -570,7 +630,7 @@ TupleTableSlot **dynkvExecForeignBatchInsert(EState *estate, ResultRelInfo *resu
 static void modify_move(DynkvModifyState *state, const DynkvOldRow *old, const DynkvNewRow *row)
 {
     if (state->unique)
-        dynkv_unique_check(state->unique, row->key, row->partition_len);
+        dynkv_unique_move(state->unique, old->key, row->key, row->partition_len);
     dynkv_writer_move(state->writer, old->key, old->partition_len, old->version, row);
 }
 
@@ -592,6 +652,7 @@ TupleTableSlot *dynkvExecForeignUpdate(EState *estate, ResultRelInfo *result, Tu
         dynkv_route_insert(state->mtstate, result, slot, plan_slot);
         modify_clear_meta(state, result, slot);
     } else if (is_first) {
+        modify_check_row(result, slot, estate);
         modify_encode(state, slot, &old, &row);
         if (dynkv_slice_equal(row.key, old.key) && row.partition_len == old.partition_len)
             dynkv_writer_put(writer, &row, old.version);

@@ -8,6 +8,7 @@
 
 #include "fdw/conflict.h"
 #include "fdw/moment.h"
+#include "fdw/moved.h"
 #include "fdw/report.h"
 #include "fdw/unique.h"
 
@@ -21,8 +22,9 @@ struct DynkvUnique {
 
     MemoryContext memory; /* of the keys that wait */
     struct dynkv_key_ref *keys;
-    bool *exists; /* of each key, once asked */
+    bool *exists; /* of each, once asked */
     int count, room;
+    DynkvMoved *moved; /* of an UPDATE of keys, whose keys wait for the end; else NULL */
 };
 
 DynkvUnique *dynkv_unique_create(Relation rel, DynkvConnection *connection,
@@ -96,20 +98,45 @@ static int unique_ask(DynkvUnique *unique, const struct dynkv_key_ref *keys, int
     return found;
 }
 
-void dynkv_unique_finish(DynkvUnique *unique)
+/* Asks for the keys that wait: one that is there is a violation, unless rows move, and it may be left. */
+static void unique_ask_waiting(DynkvUnique *unique)
 {
-    if (unique_ask(unique, unique->keys, unique->count, unique->exists) > 0)
-        for (int i = 0; i < unique->count; i++)
-            if (unique->exists[i])
+    if (unique_ask(unique, unique->keys, unique->count, unique->exists) > 0) {
+        for (int i = 0; i < unique->count; i++) {
+            if (unique->exists[i] && unique->moved)
+                dynkv_moved_is_taken(unique->moved, unique->keys[i].key);
+            else if (unique->exists[i])
                 unique_violation(unique, unique->keys[i].key);
+        }
+    }
     unique->count = 0;
     MemoryContextReset(unique->memory);
 }
 
-bool dynkv_unique_check(DynkvUnique *unique, struct dynkv_slice key, uint32 partition_len)
+void dynkv_unique_finish(DynkvUnique *unique)
+{
+    struct dynkv_slice key;
+
+    unique_ask_waiting(unique);
+    if (unique->moved && dynkv_moved_find_clash(unique->moved, &key))
+        unique_violation(unique, key);
+}
+
+static void unique_wait(DynkvUnique *unique, struct dynkv_slice key, uint32 partition_len)
 {
     uint8 *copy;
 
+    if (unique->count == unique->room)
+        unique_ask_waiting(unique);
+    copy = MemoryContextAlloc(unique->memory, key.len);
+    memcpy(copy, key.data, key.len);
+    unique->keys[unique->count].key = dynkv_slice(copy, key.len);
+    unique->keys[unique->count].partition_len = partition_len;
+    unique->count++;
+}
+
+bool dynkv_unique_check(DynkvUnique *unique, struct dynkv_slice key, uint32 partition_len)
+{
     switch (dynkv_writer_find(unique->writer, key)) {
     case DYNKV_WRITER_PUT:
         unique_violation(unique, key);
@@ -119,14 +146,28 @@ bool dynkv_unique_check(DynkvUnique *unique, struct dynkv_slice key, uint32 part
     case DYNKV_WRITER_NOTHING:
         break;
     }
-    if (unique->count == unique->room)
-        dynkv_unique_finish(unique);
-    copy = MemoryContextAlloc(unique->memory, key.len);
-    memcpy(copy, key.data, key.len);
-    unique->keys[unique->count].key = dynkv_slice(copy, key.len);
-    unique->keys[unique->count].partition_len = partition_len;
-    unique->count++;
+    unique_wait(unique, key, partition_len);
     return true;
+}
+
+void dynkv_unique_move(DynkvUnique *unique, struct dynkv_slice old_key, struct dynkv_slice new_key,
+                       uint32 partition_len)
+{
+    if (!unique->moved)
+        unique->moved = dynkv_moved_create(GetMemoryChunkContext(unique));
+    dynkv_moved_leave(unique->moved, old_key);
+    if (!dynkv_moved_arrive(unique->moved, new_key))
+        unique_violation(unique, new_key); /* another row has moved there already */
+    switch (dynkv_writer_find(unique->writer, new_key)) {
+    case DYNKV_WRITER_PUT:
+        dynkv_moved_is_taken(unique->moved, new_key);
+        break;
+    case DYNKV_WRITER_DELETED:
+        break;
+    case DYNKV_WRITER_NOTHING:
+        unique_wait(unique, new_key, partition_len);
+        break;
+    }
 }
 
 void dynkv_unique_find(DynkvUnique *unique, const struct dynkv_key_ref *keys, int count,

@@ -30,6 +30,12 @@ extern bool dynkv_unique_check(DynkvUnique *unique, struct dynkv_slice key, uint
 /* Asks the cluster now which of the keys are there, whatever the transaction has said of them. */
 extern void dynkv_unique_find(DynkvUnique *unique, const struct dynkv_key_ref *keys, int count,
                               bool *exists);
+/*
+ * A row that is about to get another key.  Whether the new one is taken is judged when the statement ends, as
+ * the row that has it may leave it until then (keys are shifted, swapped), like a DEFERRABLE constraint.
+ */
+extern void dynkv_unique_move(DynkvUnique *unique, struct dynkv_slice old_key,
+                              struct dynkv_slice new_key, uint32 partition_len);
 /* Checks what is left to check. */
 extern void dynkv_unique_finish(DynkvUnique *unique);
 

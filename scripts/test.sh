@@ -10,7 +10,7 @@
 # Each part's output is in build/test-logs/PART.log, and is shown when the part fails.
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
-PARTS="build lint lint-self-test scripts unit unit-san fuzz sim regress sessions clients compat live chaos"
+PARTS="build lint lint-self-test scripts unit unit-san fuzz sim regress differential sessions clients compat live chaos"
 PART_LIMIT_S=600
 
 usage() {
@@ -31,7 +31,7 @@ part_command() {
     fuzz) "${make[@]}" BUILD="$MAKE_BUILD" FUZZ_RUNS="${FUZZ_RUNS:-20000}" fuzz ;;
     clients) "$ROOT/scripts/clients.sh" $([ "$INSTALL" = yes ] || echo --no-install) ;;
     compat) "$ROOT/scripts/compat.sh" ;;
-    sim | regress | sessions | live | chaos) "${make[@]}" BUILD="$MAKE_BUILD" "$1" ;;
+    sim | regress | differential | sessions | live | chaos) "${make[@]}" BUILD="$MAKE_BUILD" "$1" ;;
     esac
 }
 

@@ -31,6 +31,11 @@ SELECT * FROM formats_json_text ORDER BY id;
 SET timezone TO 'UTC';
 SELECT * FROM formats_json ORDER BY id;
 SELECT id, e IS NULL AS null FROM formats_json ORDER BY id;
+-- an array that does not begin at 1
+INSERT INTO formats_json (id, g) VALUES ('zero', '[0:1]={5,6}');
+SELECT v FROM formats_json_text WHERE id = 'zero';
+SELECT g, g[0] FROM formats_json WHERE id = 'zero';
+DELETE FROM formats_json WHERE id = 'zero';
 RESET timezone;
 
 -- composite keys: an end to each column, so that none runs into the next
