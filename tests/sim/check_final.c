@@ -29,7 +29,7 @@ static void final_check_key(struct sim *sim, const struct sim_key *key)
         bool covered = dynkv_version_covers(&merged.version, it->dot);
 
         /* What is only kept for a member that will not come back is not lost; readers don't see it. */
-        if (it->may_be_lost ||
+        if (it->may_be_lost || oracle_is_reaped(key, it->dot) ||
             oracle_holders(sim, key, it->dot) != oracle_replica_holders(sim, key, it->dot))
             continue;
         if (it->is_acknowledged && !covered)

@@ -106,6 +106,7 @@ void sim_swarm_draw(struct sim_swarm *swarm, const struct sim_options *options, 
     swarm->fault_every_us = PICK(&random, 5000, 20000, 80000, 300000);
     swarm->client_skew_ms = PICK(&random, 0, 20, 5000, 40000);
     swarm->node_skew_ms = PICK(&random, 0, 50, 3000, 40000, 100000);
+    swarm->reap_interval_ms = PICK(&random, 20, 20, 100, 300);
 }
 
 void sim_swarm_print(const struct sim_swarm *swarm, char *out, size_t size)
