@@ -9,7 +9,9 @@
  * Until the first lease of a start is durable, requests wait in a list, in order; so they do when the clock
  * was moved past the lease, by somebody whose clock is ahead or by a jump, until a longer one is durable.
  *
- * META_LEASE: u64 actor, varint counter bound, u64 clock bound.
+ * The latest fence of reaping (reap.h) is kept in the same record: it, too, has to be durable before it counts.
+ *
+ * META_LEASE: u64 actor, varint counter bound, u64 clock bound, u64 fence.
  */
 #include <stdlib.h>
 
@@ -28,6 +30,7 @@ void lease_restore(struct dynkv_node *node, struct dynkv_slice lease)
     uint64_t actor = dynkv_get_u64(&cursor);
     uint64_t counter = dynkv_get_varint(&cursor);
     uint64_t clock = dynkv_get_u64(&cursor);
+    uint64_t fence = dynkv_get_u64(&cursor);
 
     node->counter_next = 1;
     if (cursor.failed)
@@ -35,7 +38,8 @@ void lease_restore(struct dynkv_node *node, struct dynkv_slice lease)
     if (actor == node->actor && !mutant_is(node, DYNKV_MUTANT_REUSE_COUNTERS))
         node->counter_next = counter;
     if (!mutant_is(node, DYNKV_MUTANT_FORGET_CLOCK))
-        node->clock.last = clock;
+        node->clock.last = node->life_began = clock;
+    node->fence = node->fence_asked = node->fence_durable = fence;
 }
 
 /*
@@ -59,10 +63,12 @@ static void lease_extend(struct dynkv_node *node)
 
     node->counter_bound_asked = node->counter_next + CORE_LEASE_COUNTERS;
     node->clock_bound_asked = lease_clock_bound(node, CORE_LEASE_CLOCK_MS, CORE_LEASE_AHEAD_MS);
+    node->fence_asked = node->fence;
     dynkv_buf_reset(&node->scratch);
     dynkv_put_u64(&node->scratch, node->actor);
     dynkv_put_varint(&node->scratch, node->counter_bound_asked);
     dynkv_put_u64(&node->scratch, node->clock_bound_asked);
+    dynkv_put_u64(&node->scratch, node->fence_asked);
     store->kind = DYNKV_STORE_META;
     store->token = 0; /* 0 is the lease's own: operations start at 1 */
     store->key = dynkv_slice_text(DYNKV_META_LEASE);
@@ -72,7 +78,7 @@ static void lease_extend(struct dynkv_node *node)
 static bool lease_is_asked(const struct dynkv_node *node)
 {
     return node->counter_bound_asked != node->counter_bound ||
-           node->clock_bound_asked != node->clock_bound;
+           node->clock_bound_asked != node->clock_bound || node->fence_asked != node->fence_durable;
 }
 
 void lease_tick(struct dynkv_node *node)
@@ -81,8 +87,14 @@ void lease_tick(struct dynkv_node *node)
         return;
     if (!node->lease_ready || node->counter_next + CORE_LEASE_COUNTERS / 2 > node->counter_bound ||
         lease_clock_bound(node, CORE_LEASE_CLOCK_MS / 2, CORE_LEASE_AHEAD_MS / 2) >
-            node->clock_bound)
+            node->clock_bound ||
+        node->fence != node->fence_asked)
         lease_extend(node);
+}
+
+uint64_t lease_life_begins(const struct dynkv_node *node)
+{
+    return node->clock_bound > node->life_began ? node->clock_bound : node->life_began;
 }
 
 struct dynkv_dot lease_next_dot(struct dynkv_node *node)
@@ -154,6 +166,7 @@ void lease_on_stored(struct dynkv_node *node, enum dynkv_error error)
     if (!error) {
         node->counter_bound = node->counter_bound_asked;
         node->clock_bound = node->clock_bound_asked;
+        node->fence_durable = node->fence_asked;
         node->lease_ready = true;
     }
     /* With a lease they can be served, with a failed store they can be refused. */

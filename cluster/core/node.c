@@ -76,7 +76,7 @@ struct dynkv_node *dynkv_node_new(const struct dynkv_node_config *config)
         config->reap_interval_ms ? config->reap_interval_ms : CORE_REAP_INTERVAL_MS;
     node->deferred_tail = &node->deferred;
     lease_restore(node, config->lease);
-    node->reap = reap_new(node->clock.last);
+    node->reap = reap_new(node->fence);
     if (!state_restore(node, config->state) && config->cluster_id)
         node->cluster_id = config->cluster_id;
     node->self = node_make_self(node, config);

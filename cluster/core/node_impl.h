@@ -346,6 +346,8 @@ struct dynkv_node {
     uint64_t counter_next;
     uint64_t counter_bound, clock_bound;             /* durable */
     uint64_t counter_bound_asked, clock_bound_asked; /* on the way */
+    uint64_t life_began;                             /* the clock, at the start */
+    uint64_t fence, fence_durable, fence_asked;      /* the latest of all partitions: reap.h */
     bool lease_ready;
     struct deferred *deferred, **deferred_tail;
     uint32_t deferred_count;
@@ -521,6 +523,8 @@ struct dynkv_dot lease_next_dot(struct dynkv_node *node);
 /* A counter of this actor was seen in stored data: never hand it out again. */
 void lease_observe(struct dynkv_node *node, uint64_t counter);
 void lease_on_stored(struct dynkv_node *node, enum dynkv_error error);
+/* No timestamp below this will be given out by a next life of this node. */
+uint64_t lease_life_begins(const struct dynkv_node *node);
 bool lease_defer(struct dynkv_node *node, const struct dynkv_event *event);
 /* The same, if the clock has been moved past the lease (by this request's stamp, or a jump). */
 bool lease_defer_ahead(struct dynkv_node *node, const struct dynkv_event *event);

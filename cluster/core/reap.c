@@ -39,11 +39,11 @@ struct reap_op {
     uint64_t fence;
 };
 
-struct reap *reap_new(uint64_t fence_at_start)
+struct reap *reap_new(uint64_t fence)
 {
     struct reap *reap = dynkv_calloc(1, sizeof *reap);
 
-    reap->fence_at_start = fence_at_start;
+    reap->former_fence = fence;
     return reap;
 }
 
@@ -179,10 +179,7 @@ static void quiet_ask(struct dynkv_node *node, struct reap_op *r, enum reap_stag
     reap_begin_stage(node, r, stage, CORE_REAP_QUIET_MS);
     if (stage == REAP_FENCE) {
         body.fence = r->fence = dynkv_clock_tick(&node->clock, node->now_ms);
-        if (!reap_set_fence(node, r->partition, r->fence)) {
-            reap_refused(node, r);
-            return;
-        }
+        reap_set_fence(node, r->partition, r->fence);
     }
     for (uint32_t i = 0; i < node->member_count; i++) {
         const struct member *member = node->members[i];
@@ -200,7 +197,7 @@ static void drain_tick(struct dynkv_node *node)
 {
     struct reap_op *r = node->reap->draining;
 
-    if (!r || !reap_is_drained(node, r->watermark))
+    if (!r || !reap_is_drained(node, r->watermark) || node->fence_durable < r->fence)
         return;
     node->reap->draining = NULL;
     if (reap_is_bare(node, r->keyspace, r->partition, r->n))

@@ -30,10 +30,9 @@
  * that had already answered would be stored behind its back.  And roots need not be equal before: CHECK
  * compares every key itself, and a partition that is written all the time would never be reaped.
  *
- * The fence outlives a restart: it is taken only below the durable lease of the clock (lease.c), at which the
- * next life begins, and refuses all that is older.  For the same reason nothing with objects is stamped later
- * than the sender's own durable lease: a life that ended cannot have sent what is stamped after the next
- * one's beginning (send.c).
+ * The fence outlives a restart: it is durable before the FENCE is answered (the latest one, which then is that
+ * of all partitions).  And nothing with objects is stamped later than where a next life of its sender would
+ * begin (send.c), so that what a life has sent is older than what the next one answers.
  *
  * What this does not cover: a store that goes back in time (an old copy put back by hand, a machine that lost
  * what it had called durable) brings back what has been deleted and reaped since.
@@ -61,20 +60,17 @@ struct reap {
     /* what others have asked */
     struct quiet_op *quiet; /* questions that wait for operations to end */
     uint32_t quiet_count;
-    /* the fences: of each partition, NULL: none yet; of all, from this node's former lives; the latest */
-    uint64_t *fences, fence_at_start, fence_latest;
+    uint64_t *fences; /* of each partition; NULL: none yet */
+    uint64_t former_fence;
 };
 
-/* fence_at_start: where the clock of this life begins. */
-struct reap *reap_new(uint64_t fence_at_start);
+/* fence: the latest of this node's former lives, and of all partitions. */
+struct reap *reap_new(uint64_t fence);
 void reap_free(struct reap *reap);
 void reap_tick(struct dynkv_node *node);
 
 /* What was sent at that time may carry what has been reaped since: it must not be taken. */
 bool reap_is_fenced(const struct dynkv_node *node, uint32_t partition, uint64_t timestamp);
-
-/* Where the clock of a next life would begin: what is durable of the lease. */
-uint64_t reap_life_begins(const struct dynkv_node *node);
 
 /* ---- reap_answer.c, also for the leader's own part ---- */
 
@@ -85,8 +81,8 @@ enum dynkv_error reap_agree(const struct dynkv_node *node, uint64_t ring_version
 bool reap_is_bare(const struct dynkv_node *node, uint64_t keyspace, uint32_t partition, uint8_t n);
 /* All operations up to this one have ended; those of reaping don't count. */
 bool reap_is_drained(const struct dynkv_node *node, uint64_t watermark);
-/* False: the durable lease doesn't reach so far yet. */
-bool reap_set_fence(struct dynkv_node *node, uint32_t partition, uint64_t fence);
+/* From now on; it has to be durable (node->fence_durable) before anybody is told that it stands. */
+void reap_set_fence(struct dynkv_node *node, uint32_t partition, uint64_t fence);
 /* Dead by this node's clock, with the margin. */
 bool reap_is_dead(const struct dynkv_node *node, const struct dynkv_object *object);
 /* The change of a slot: what is exactly this, and dead, is deleted. */

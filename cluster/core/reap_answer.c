@@ -69,37 +69,25 @@ static uint64_t fence_of(const struct dynkv_node *node, uint32_t partition)
     const struct reap *reap = node->reap;
     uint64_t fence = reap->fences ? reap->fences[partition] : 0;
 
-    return fence > reap->fence_at_start ? fence : reap->fence_at_start;
+    return fence > reap->former_fence ? fence : reap->former_fence;
 }
 
 bool reap_is_fenced(const struct dynkv_node *node, uint32_t partition, uint64_t timestamp)
 {
-    const struct reap *reap = node->reap;
-
-    if (timestamp >= reap->fence_latest && timestamp >= reap->fence_at_start)
-        return false;
-    return timestamp < fence_of(node, partition) && !mutant_is(node, DYNKV_MUTANT_REAP_UNFENCED);
+    return timestamp < node->fence && timestamp < fence_of(node, partition) &&
+           !mutant_is(node, DYNKV_MUTANT_REAP_UNFENCED);
 }
 
-uint64_t reap_life_begins(const struct dynkv_node *node)
-{
-    return node->clock_bound > node->reap->fence_at_start ? node->clock_bound
-                                                          : node->reap->fence_at_start;
-}
-
-bool reap_set_fence(struct dynkv_node *node, uint32_t partition, uint64_t fence)
+void reap_set_fence(struct dynkv_node *node, uint32_t partition, uint64_t fence)
 {
     struct reap *reap = node->reap;
 
-    if (fence >= reap_life_begins(node))
-        return false; /* a restart would begin before it; the lease is extended with the next tick */
     if (!reap->fences)
         reap->fences = dynkv_calloc(node->partitions, sizeof *reap->fences);
     if (fence > reap->fences[partition])
         reap->fences[partition] = fence;
-    if (fence > reap->fence_latest)
-        reap->fence_latest = fence;
-    return true;
+    if (fence > node->fence)
+        node->fence = fence;
 }
 
 /* ---- CHECK ---- */
@@ -204,7 +192,7 @@ struct quiet_op {
     uint64_t keyspace;
     uint32_t partition;
     uint8_t n;
-    uint64_t watermark;
+    uint64_t watermark, fence;
 };
 
 static void quiet_tell(struct dynkv_node *node, const struct source *source, enum dynkv_error error)
@@ -251,8 +239,6 @@ static enum dynkv_error quiet_check(struct dynkv_node *node, const struct source
         return DYNKV_OVERLOADED;
     if (!reap_is_bare(node, body->keyspace, body->partition, body->n))
         return DYNKV_CONFLICT; /* no need to wait */
-    if (body->fence && !reap_set_fence(node, body->partition, body->fence))
-        return DYNKV_OVERLOADED;
     return DYNKV_OK;
 }
 
@@ -271,6 +257,9 @@ void on_reap_quiet(struct dynkv_node *node, const struct source *source, uint32_
     quiet->partition = body->partition;
     quiet->n = body->n;
     quiet->watermark = quiet->op.id;
+    quiet->fence = body->fence;
+    if (body->fence)
+        reap_set_fence(node, body->partition, body->fence);
     quiet->next = node->reap->quiet;
     node->reap->quiet = quiet;
     node->reap->quiet_count++;
@@ -282,7 +271,7 @@ void reap_answer_tick(struct dynkv_node *node)
 
     for (; quiet; quiet = next) {
         next = quiet->next;
-        if (!reap_is_drained(node, quiet->watermark))
+        if (!reap_is_drained(node, quiet->watermark) || node->fence_durable < quiet->fence)
             continue;
         quiet_end(node, quiet,
                   reap_is_bare(node, quiet->keyspace, quiet->partition, quiet->n) ? DYNKV_OK

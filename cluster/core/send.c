@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/reap.h"
+#include "core/node_impl.h"
 
 /*
  * Every message carries the clock, and moves it on.  One with objects is not stamped later than where a next
@@ -13,7 +13,7 @@
 static uint64_t send_timestamp(struct dynkv_node *node, uint8_t type)
 {
     uint64_t timestamp = dynkv_clock_tick(&node->clock, node->now_ms);
-    uint64_t durable = reap_life_begins(node);
+    uint64_t durable = lease_life_begins(node);
 
     return type == DYNKV_MESSAGE_REPLICATE && timestamp > durable ? durable : timestamp;
 }
