@@ -87,15 +87,17 @@ static void swarm_draw_clients(struct sim_swarm *swarm, struct dynkv_random *ran
 /* Keys that are written rarely, and often deleted: time enough for tombstones to be reaped in between. */
 static void swarm_draw_deletes(struct sim_swarm *swarm, struct dynkv_random *random)
 {
-    swarm->keys = PICK(random, 8, 20, 50);
-    swarm->think_us = PICK(random, 10000, 30000, 80000);
+    swarm->keys = PICK(random, 20, 50);
+    swarm->think_us = PICK(random, 30000, 80000);
     swarm->put_share = PICK(random, 50, 80);
     swarm->delete_share = PICK(random, 40, 60);
     swarm->reap_interval_ms = 20;
     swarm->in_order = false;
+    swarm->fault_every_us =
+        PICK(random, 300000, 1000000, 3000000); /* time for rounds to end, too */
     if (swarm->late) {
-        swarm->late = 200000;
-        swarm->late_us = PICK(random, 400000, 2000000);
+        swarm->late = PICK(random, 10000, 40000);
+        swarm->late_us = 2000000;
     }
     if (swarm->duplicate)
         swarm->duplicate = 500000;
