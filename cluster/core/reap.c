@@ -467,6 +467,8 @@ void reap_tick(struct dynkv_node *node)
         reap->next_ms = node->mono_ms + node->reap_interval_ms;
         return;
     }
+    if (node->counters.tombstones == 0 && !reap->timed)
+        reap->keyspace = node->keyspace_count; /* nowhere */
     for (uint32_t i = 0; i < CORE_REAP_PLACES && reap->keyspace < node->keyspace_count; i++) {
         const struct keyspace *keyspace = node->keyspaces[reap->keyspace];
 

@@ -141,7 +141,7 @@ static const struct op_class check_class = {
     .on_deadline = check_on_deadline,
 };
 
-/* Fills at with the items' keys, in the arena; false: one of them is not of that partition. */
+/* Fills at with the items' keys, in the arena; false: one of them cannot be of that partition. */
 static bool items_take(const struct dynkv_node *node, uint64_t keyspace, uint32_t partition,
                        const struct dynkv_reap_item *items, uint32_t count,
                        struct dynkv_arena *arena, struct slot_key *at, uint64_t *digests)
@@ -149,7 +149,7 @@ static bool items_take(const struct dynkv_node *node, uint64_t keyspace, uint32_
     for (uint32_t i = 0; i < count; i++) {
         const struct dynkv_reap_item *item = &items[i];
 
-        if (item->partition_len < 1 || item->partition_len > item->key.len ||
+        if (item->digest == 0 || item->partition_len < 1 || item->partition_len > item->key.len ||
             place_partition(node, keyspace, item->key, item->partition_len) != partition)
             return false;
         at[i] = (struct slot_key){.keyspace = keyspace,
