@@ -79,7 +79,7 @@ void check_put_answer(struct sim *sim, const struct sim_write *write,
         return;
     for (const struct sim_applied *it = write->key->applied; it; it = it->next_of_key)
         if (it != own && it->is_durable && !it->may_be_lost &&
-            dynkv_version_covers(&told, it->dot) &&
+            !oracle_is_reaped(write->key, it->dot) && dynkv_version_covers(&told, it->dot) &&
             !dynkv_version_covers(&write->context, it->dot) &&
             !oracle_is_superseded(write->key, it, &told, false))
             sim_violation(sim, "2",
