@@ -57,12 +57,10 @@ static uint64_t lease_clock_bound(const struct dynkv_node *node, uint64_t wall_m
     return (by_wall > by_clock ? by_wall : by_clock) << 16;
 }
 
-static void lease_extend(struct dynkv_node *node)
+static void lease_save(struct dynkv_node *node)
 {
     struct dynkv_effect_store *store = dynkv_effects_add_store(node->effects);
 
-    node->counter_bound_asked = node->counter_next + CORE_LEASE_COUNTERS;
-    node->clock_bound_asked = lease_clock_bound(node, CORE_LEASE_CLOCK_MS, CORE_LEASE_AHEAD_MS);
     node->fence_asked = node->fence;
     dynkv_buf_reset(&node->scratch);
     dynkv_put_u64(&node->scratch, node->actor);
@@ -73,6 +71,13 @@ static void lease_extend(struct dynkv_node *node)
     store->token = 0; /* 0 is the lease's own: operations start at 1 */
     store->key = dynkv_slice_text(DYNKV_META_LEASE);
     store->record = dynkv_slice_copy(dynkv_buf_slice(&node->scratch), &node->effects->arena);
+}
+
+static void lease_extend(struct dynkv_node *node)
+{
+    node->counter_bound_asked = node->counter_next + CORE_LEASE_COUNTERS;
+    node->clock_bound_asked = lease_clock_bound(node, CORE_LEASE_CLOCK_MS, CORE_LEASE_AHEAD_MS);
+    lease_save(node);
 }
 
 static bool lease_is_asked(const struct dynkv_node *node)
@@ -87,9 +92,10 @@ void lease_tick(struct dynkv_node *node)
         return;
     if (!node->lease_ready || node->counter_next + CORE_LEASE_COUNTERS / 2 > node->counter_bound ||
         lease_clock_bound(node, CORE_LEASE_CLOCK_MS / 2, CORE_LEASE_AHEAD_MS / 2) >
-            node->clock_bound ||
-        node->fence != node->fence_asked)
+            node->clock_bound)
         lease_extend(node);
+    else if (node->fence != node->fence_durable)
+        lease_save(node); /* that alone: a lease that is longer moves the next life's clock */
 }
 
 uint64_t lease_life_begins(const struct dynkv_node *node)
