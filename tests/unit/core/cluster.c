@@ -20,8 +20,6 @@ struct cell {
     struct dynkv_slice key, record;
 };
 
-#define REAPING_OFF_MS (1000u * 60u * 60u * 24u)
-
 struct late_scan {
     struct late_scan *next;
     uint64_t due_ms;
@@ -411,7 +409,7 @@ void cluster_start(struct cluster *cluster, uint32_t node)
         .storage = dynkv_slice_text("memory"),
         .partitions = cluster->partitions,
         .hints_max = place->hints_max,
-        .reap_interval_ms = place->reap_interval_ms ? place->reap_interval_ms : REAPING_OFF_MS,
+        .reap_interval_ms = place->reap_interval_ms ? place->reap_interval_ms : UINT32_MAX,
         .cluster_id = node == 0 ? 77 : 0,
         .state = place->state,
         .lease = place->lease,
