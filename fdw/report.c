@@ -49,6 +49,7 @@ static int report_sqlstate(enum dynkv_error error, DynkvDoing doing)
     case DYNKV_OK:
     case DYNKV_CLOCK_DRIFT:
     case DYNKV_TRUNCATED: /* libdynkv asks again by itself */
+    case DYNKV_STALE:     /* said between nodes only */
         break;
     }
     return ERRCODE_FDW_ERROR;

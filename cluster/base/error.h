@@ -32,7 +32,8 @@
     X(19, STOPPING, "the node is stopping")                                                 \
     X(20, CONFLICT, "concurrent values exist")                                              \
     X(21, CANCELLED, "cancelled")                                                           \
-    X(22, TRUNCATED, "left out of a reply that was full; ask for it again")
+    X(22, TRUNCATED, "left out of a reply that was full; ask for it again")                 \
+    X(23, STALE, "sent before tombstones of its partition were reaped; send it again")
 
 enum dynkv_error {
 #define DYNKV_ERROR_ENUM(number, name, text) DYNKV_##name = (number),

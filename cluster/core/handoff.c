@@ -162,7 +162,8 @@ static void handoff_answered(struct dynkv_node *node, struct handoff_op *page)
 static void handoff_item_failed(struct handoff_op *page, uint32_t index, enum dynkv_error error)
 {
     page->items[index].failed = true;
-    if (error == DYNKV_OVERLOADED || error == DYNKV_TIMEOUT || error == DYNKV_STORAGE)
+    if (error == DYNKV_OVERLOADED || error == DYNKV_TIMEOUT || error == DYNKV_STORAGE ||
+        error == DYNKV_STALE)
         page->not_now = true;
     else
         page->refused = true;

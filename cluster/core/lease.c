@@ -9,7 +9,9 @@
  * Until the first lease of a start is durable, requests wait in a list, in order; so they do when the clock
  * was moved past the lease, by somebody whose clock is ahead or by a jump, until a longer one is durable.
  *
- * META_LEASE: u64 actor, varint counter bound, u64 clock bound.
+ * The latest fence of reaping (reap.h) is kept in the same record: it, too, has to be durable before it counts.
+ *
+ * META_LEASE: u64 actor, varint counter bound, u64 clock bound, u64 fence.
  */
 #include <stdlib.h>
 
@@ -28,6 +30,7 @@ void lease_restore(struct dynkv_node *node, struct dynkv_slice lease)
     uint64_t actor = dynkv_get_u64(&cursor);
     uint64_t counter = dynkv_get_varint(&cursor);
     uint64_t clock = dynkv_get_u64(&cursor);
+    uint64_t fence = dynkv_get_u64(&cursor);
 
     node->counter_next = 1;
     if (cursor.failed)
@@ -35,44 +38,57 @@ void lease_restore(struct dynkv_node *node, struct dynkv_slice lease)
     if (actor == node->actor && !mutant_is(node, DYNKV_MUTANT_REUSE_COUNTERS))
         node->counter_next = counter;
     if (!mutant_is(node, DYNKV_MUTANT_FORGET_CLOCK))
-        node->clock.last = clock;
+        node->clock.last = node->life_began = clock;
+    node->fence = node->fence_asked = node->fence_durable = fence;
 }
 
 /*
  * A lease begins at the wall clock, or a little past a clock that is ahead of it.  A restart goes on at the
  * bound, so a bound that were taken from the clock each time would move it on by a whole lease with every
- * restart: after a few quick ones all others would refuse this node for its drift.
+ * restart: after a few quick ones all others would refuse this node for its drift.  And where it is half-way to
+ * that already, a lease is shorter still: a node that restarts twice a second for minutes got there by "a
+ * little" each time (found by the simulator).
  */
 static uint64_t lease_clock_bound(const struct dynkv_node *node, uint64_t wall_ms,
                                   uint64_t ahead_ms)
 {
-    uint64_t by_wall = node->now_ms + wall_ms;
-    uint64_t by_clock = dynkv_timestamp_ms(node->clock.last) +
-                        (mutant_is(node, DYNKV_MUTANT_LEASE_FROM_CLOCK) ? wall_ms : ahead_ms);
+    uint64_t by_wall = node->now_ms + wall_ms, clock_ms = dynkv_timestamp_ms(node->clock.last);
+    uint64_t by_clock;
+
+    if (clock_ms > node->now_ms + DYNKV_CLOCK_DRIFT_MAX_MS / 2 && ahead_ms > 1)
+        ahead_ms /= 10;
+    by_clock = clock_ms + (mutant_is(node, DYNKV_MUTANT_LEASE_FROM_CLOCK) ? wall_ms : ahead_ms);
 
     return (by_wall > by_clock ? by_wall : by_clock) << 16;
 }
 
-static void lease_extend(struct dynkv_node *node)
+static void lease_save(struct dynkv_node *node)
 {
     struct dynkv_effect_store *store = dynkv_effects_add_store(node->effects);
 
-    node->counter_bound_asked = node->counter_next + CORE_LEASE_COUNTERS;
-    node->clock_bound_asked = lease_clock_bound(node, CORE_LEASE_CLOCK_MS, CORE_LEASE_AHEAD_MS);
+    node->fence_asked = node->fence;
     dynkv_buf_reset(&node->scratch);
     dynkv_put_u64(&node->scratch, node->actor);
     dynkv_put_varint(&node->scratch, node->counter_bound_asked);
     dynkv_put_u64(&node->scratch, node->clock_bound_asked);
+    dynkv_put_u64(&node->scratch, node->fence_asked);
     store->kind = DYNKV_STORE_META;
     store->token = 0; /* 0 is the lease's own: operations start at 1 */
     store->key = dynkv_slice_text(DYNKV_META_LEASE);
     store->record = dynkv_slice_copy(dynkv_buf_slice(&node->scratch), &node->effects->arena);
 }
 
+static void lease_extend(struct dynkv_node *node)
+{
+    node->counter_bound_asked = node->counter_next + CORE_LEASE_COUNTERS;
+    node->clock_bound_asked = lease_clock_bound(node, CORE_LEASE_CLOCK_MS, CORE_LEASE_AHEAD_MS);
+    lease_save(node);
+}
+
 static bool lease_is_asked(const struct dynkv_node *node)
 {
     return node->counter_bound_asked != node->counter_bound ||
-           node->clock_bound_asked != node->clock_bound;
+           node->clock_bound_asked != node->clock_bound || node->fence_asked != node->fence_durable;
 }
 
 void lease_tick(struct dynkv_node *node)
@@ -83,6 +99,13 @@ void lease_tick(struct dynkv_node *node)
         lease_clock_bound(node, CORE_LEASE_CLOCK_MS / 2, CORE_LEASE_AHEAD_MS / 2) >
             node->clock_bound)
         lease_extend(node);
+    else if (node->fence != node->fence_durable)
+        lease_save(node); /* that alone: a lease that is longer moves the next life's clock */
+}
+
+uint64_t lease_life_begins(const struct dynkv_node *node)
+{
+    return node->clock_bound > node->life_began ? node->clock_bound : node->life_began;
 }
 
 struct dynkv_dot lease_next_dot(struct dynkv_node *node)
@@ -154,6 +177,7 @@ void lease_on_stored(struct dynkv_node *node, enum dynkv_error error)
     if (!error) {
         node->counter_bound = node->counter_bound_asked;
         node->clock_bound = node->clock_bound_asked;
+        node->fence_durable = node->fence_asked;
         node->lease_ready = true;
     }
     /* With a lease they can be served, with a failed store they can be refused. */

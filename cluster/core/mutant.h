@@ -39,6 +39,11 @@
     X(FORGET_HINT, forget_hint, "a hint is deleted though its member did not take it")            \
     X(HINT_OWN_ACTOR, hint_own_actor, "a fallback stamps hints with its store's own actor")       \
     X(TELL_NO_SIBLINGS, tell_no_siblings, "a writer is not told of siblings it had not seen")     \
+    X(REAP_BY_AGE, reap_by_age, "what is dead is deleted without asking anybody")                 \
+    X(REAP_UNHINTED, reap_unhinted, "tombstones are reaped though there are hints")               \
+    X(REAP_BY_QUORUM, reap_by_quorum, "tombstones are reaped that not all replicas have")         \
+    X(REAP_UNFENCED, reap_unfenced, "messages from before a reaping are taken after it")          \
+    X(REAP_LOUD, reap_loud, "reaping does not wait for operations to end")                        \
     X(RESTORE_KEEPS_ACTOR, restore_keeps_actor, "driver: a restored store keeps its actor")       \
     X(WIPE_KEEPS_IDENTITY, wipe_keeps_identity, "driver: a wiped store keeps its member id")
 

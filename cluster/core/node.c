@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "core/reap.h"
 #include "core/sync.h"
 #include "core/tree.h"
 #include "wire/frame.h"
@@ -71,8 +72,11 @@ struct dynkv_node *dynkv_node_new(const struct dynkv_node_config *config)
     node->sync = sync_new();
     node->anti_entropy_interval_ms =
         config->anti_entropy_interval_ms ? config->anti_entropy_interval_ms : CORE_SYNC_INTERVAL_MS;
+    node->reap_interval_ms =
+        config->reap_interval_ms ? config->reap_interval_ms : CORE_REAP_INTERVAL_MS;
     node->deferred_tail = &node->deferred;
     lease_restore(node, config->lease);
+    node->reap = reap_new(node->fence);
     if (!state_restore(node, config->state) && config->cluster_id)
         node->cluster_id = config->cluster_id;
     node->self = node_make_self(node, config);
@@ -97,6 +101,7 @@ void dynkv_node_free(struct dynkv_node *node)
     slots_fini(node);
     trees_free(node);
     sync_free(node->sync);
+    reap_free(node->reap);
     hints_fini(node);
     remember_fini(node);
     lease_fini(node);
@@ -244,7 +249,12 @@ static void dispatch_member(struct dynkv_node *node, struct member *from,
                             const struct dynkv_envelope *envelope, const union dynkv_body *body)
 {
     struct source source = {
-        .kind = SOURCE_PEER, .peer = from->info.id, .request_id = envelope->request_id};
+        .kind = SOURCE_PEER,
+        .peer = from->info.id,
+        .request_id = envelope->request_id,
+        .timestamp = envelope->timestamp,
+        .ring_version = envelope->ring_version,
+    };
 
     members_heard_from(node, from);
     switch (envelope->type) {
@@ -266,6 +276,9 @@ static void dispatch_member(struct dynkv_node *node, struct member *from,
     case DYNKV_MESSAGE_TREE_ROOTS_REPLY:
     case DYNKV_MESSAGE_TREE_NODES_REPLY:
     case DYNKV_MESSAGE_LEAF_KEYS_REPLY:
+    case DYNKV_MESSAGE_REAP_CHECK_REPLY:
+    case DYNKV_MESSAGE_REAP_QUIET_REPLY:
+    case DYNKV_MESSAGE_REAP_REPLY:
         op_on_answer(node, envelope, body);
         break;
     default:
@@ -283,6 +296,12 @@ static void dispatch_member(struct dynkv_node *node, struct member *from,
             on_tree_nodes(node, &source, &body->tree_nodes);
         else if (envelope->type == DYNKV_MESSAGE_LEAF_KEYS)
             on_leaf_keys(node, &source, envelope->deadline_ms, &body->leaf_keys);
+        else if (envelope->type == DYNKV_MESSAGE_REAP_CHECK)
+            on_reap_check(node, &source, envelope->deadline_ms, &body->reap_check);
+        else if (envelope->type == DYNKV_MESSAGE_REAP_QUIET)
+            on_reap_quiet(node, &source, envelope->deadline_ms, &body->reap_quiet);
+        else if (envelope->type == DYNKV_MESSAGE_REAP)
+            on_reap(node, &source, envelope->deadline_ms, &body->reap);
         else
             dispatch_request(node, &source, envelope, body);
     }
@@ -410,6 +429,7 @@ static void on_tick(struct dynkv_node *node)
         probe_tick(node);
         sync_tick(node);
         handoff_tick(node);
+        reap_tick(node);
     } else {
         join_tick(node);
     }

@@ -45,6 +45,7 @@ struct dynkv_node_config {
     uint32_t partitions; /* used when this node founds a cluster */
     uint8_t default_n, default_r, default_w;
     uint32_t anti_entropy_interval_ms; /* between rounds of anti-entropy; 0: a few seconds */
+    uint32_t reap_interval_ms;         /* between looks for tombstones to reap; 0: a second */
     uint32_t hints_max;                /* hints it keeps for others; 0: CORE_HINTS_MAX */
     uint64_t hints_bytes_max;          /* and their bytes; 0: CORE_HINTS_BYTES_MAX */
 

@@ -1,7 +1,7 @@
 /*
  * node_impl.h: the inside of a node, shared by the files of cluster/core and by nobody else.
  *
- * The node has five parts:
+ * The node has these parts:
  *
  *   tables     members (members.c), keyspaces (keyspaces.c), the ring made from them (place.c);
  *              saved by state.c, spread by gossip.c and rumor.c, entered by join.c
@@ -11,6 +11,7 @@
  *   trees      one for each partition and keyspace, live (tree.c), and their comparison with those of
  *              other replicas (sync.c, sync_leaf.c, sync_move.c, sync_answer.c)
  *   hints      objects kept for absent members: what there is (hints.c), and its way home (handoff.c)
+ *   reaping    of tombstones, when it is proved that nothing needs them (reap.c, reap_answer.c)
  *   operations one per request that cannot be answered at once (op.c), each kind in its own file:
  *              op_get.c op_put.c op_replicate.c op_scan.c op_verify.c, handoff.c, and the META saves of
  *              state.c
@@ -62,6 +63,16 @@
 #define CORE_SYNC_BATCH_BYTES   (1u << 20)
 #define CORE_SYNC_PAGE_RECORDS  5000u /* records read at a time to look for keys of leaves */
 #define CORE_SYNC_PAGE_BYTES    (2u << 20)
+#define CORE_REAP_INTERVAL_MS   1000u /* between looks for tombstones, where none is configured */
+#define CORE_REAP_AGAIN_MS      100u /* after a round, or a page without any, while there are more */
+#define CORE_REAP_TIMED_PAUSE   60u  /* times that: between looks for what has expired */
+#define CORE_REAP_PATIENCE_MS   3000u  /* a round ends when an answer takes longer ... */
+#define CORE_REAP_QUIET_MS      10000u /* ... or, where it waits for operations to end, than this */
+#define CORE_REAP_QUIET_MAX     64u /* questions of that kind that wait here; beyond: OVERLOADED */
+#define CORE_REAP_PLACES        4096u /* trees looked at in one tick */
+#define CORE_REAP_PAGE_RECORDS  1000u /* records, and bytes of them, that one round looks at */
+#define CORE_REAP_PAGE_BYTES    (1u << 20)
+#define CORE_PUT_RESENDS        3u          /* of one write, to replicas that found it STALE */
 #define CORE_LINGER_MAX         10000u      /* answered writes that wait for their last roles */
 #define CORE_LINGER_BYTES       (64u << 20) /* and what they may hold */
 #define CORE_HINTS_MAX          1000000u /* hints a node keeps; each takes 40 bytes of memory, too */
@@ -142,6 +153,11 @@
     X(operations_in_flight) \
     X(slots_in_use)         \
     X(trees_rebuilding)     \
+    X(tombstones)           \
+    X(tombstones_reaped)    \
+    X(reap_rounds)          \
+    X(reaps_refused)        \
+    X(stale_refused)        \
     X(sync_rounds)          \
     X(sync_roots_compared)  \
     X(sync_hashes_compared) \
@@ -232,9 +248,10 @@ enum source_kind {
 
 struct source {
     enum source_kind kind;
-    uint64_t client;     /* SOURCE_CLIENT: the driver's token */
-    uint64_t peer;       /* SOURCE_PEER: member id */
-    uint64_t request_id; /* to repeat in the answer */
+    uint64_t client;                  /* SOURCE_CLIENT: the driver's token */
+    uint64_t peer;                    /* SOURCE_PEER: member id */
+    uint64_t request_id;              /* to repeat in the answer */
+    uint64_t timestamp, ring_version; /* SOURCE_PEER: of the envelope */
 };
 
 /* ---- operations ---- */
@@ -246,6 +263,7 @@ struct dynkv_node;
 struct op_class {
     const char *name;
     bool is_upkeep; /* nobody asked for it: not counted as in flight */
+    bool is_reap;   /* it holds no objects that it could still write or send: reap.h */
     void (*on_loaded)(struct dynkv_node *node, struct op *op, uint32_t item, enum dynkv_error error,
                       struct dynkv_slice object);
     void (*on_scanned)(struct dynkv_node *node, struct op *op, uint32_t item,
@@ -296,6 +314,7 @@ struct remembered;
 struct deferred;
 struct trees;
 struct sync;
+struct reap;
 
 struct dynkv_node {
     /* identity and configuration */
@@ -327,6 +346,8 @@ struct dynkv_node {
     uint64_t counter_next;
     uint64_t counter_bound, clock_bound;             /* durable */
     uint64_t counter_bound_asked, clock_bound_asked; /* on the way */
+    uint64_t life_began;                             /* the clock, at the start */
+    uint64_t fence, fence_durable, fence_asked;      /* the latest of all partitions: reap.h */
     bool lease_ready;
     struct deferred *deferred, **deferred_tail;
     uint32_t deferred_count;
@@ -377,6 +398,8 @@ struct dynkv_node {
     struct trees *trees; /* tree.h */
     struct sync *sync;   /* sync.h */
     uint32_t anti_entropy_interval_ms;
+    struct reap *reap; /* reap.h */
+    uint32_t reap_interval_ms;
     /* hints: what there is of them, by key */
     struct dynkv_map hints;
     uint64_t hints_bytes, hints_bytes_max;
@@ -500,6 +523,8 @@ struct dynkv_dot lease_next_dot(struct dynkv_node *node);
 /* A counter of this actor was seen in stored data: never hand it out again. */
 void lease_observe(struct dynkv_node *node, uint64_t counter);
 void lease_on_stored(struct dynkv_node *node, enum dynkv_error error);
+/* No timestamp below this will be given out by a next life of this node. */
+uint64_t lease_life_begins(const struct dynkv_node *node);
 bool lease_defer(struct dynkv_node *node, const struct dynkv_event *event);
 /* The same, if the clock has been moved past the lease (by this request's stamp, or a jump). */
 bool lease_defer_ahead(struct dynkv_node *node, const struct dynkv_event *event);
@@ -570,6 +595,8 @@ bool slot_on_loaded(struct dynkv_node *node, uint64_t token, enum dynkv_error er
                     struct dynkv_slice record);
 /* A change is waiting, or on its way to the store: what the store holds is not the newest. */
 bool slot_is_busy(const struct dynkv_node *node, const struct slot_key *at);
+/* A hint of this partition is being changed: the store may have one that is not counted, or no more. */
+bool slot_changes_hints(const struct dynkv_node *node, uint32_t partition);
 void slot_on_stored(struct dynkv_node *node, uint64_t token, enum dynkv_error error);
 /* The object inside a record; CORRUPT if it is none. */
 enum dynkv_error record_open(struct dynkv_slice record, uint32_t *partition_len,

@@ -183,6 +183,10 @@ static void put_on_applied(struct dynkv_node *node, struct op *op, uint32_t inde
             put_item_ready(node, put);
         return;
     }
+    if (error == DYNKV_NOT_FOUND) { /* it was done, and has been reaped: all replicas had it */
+        item->acks = (uint8_t)put->n;
+        error = DYNKV_OK;
+    }
     put_refuse(node, put, item, error);
     put_item_ready(node, put);
 }
@@ -233,6 +237,12 @@ static void put_on_answer(struct dynkv_node *node, struct op *op, uint32_t sub,
     bool decided = body && envelope->type == DYNKV_MESSAGE_PUT_REPLY &&
                    body->put_reply.result_count == batch->count;
 
+    if (body && envelope->type == DYNKV_MESSAGE_REPLICATE_REPLY &&
+        body->replicate_reply.error == DYNKV_STALE && put->resends < CORE_PUT_RESENDS) {
+        put->resends++;
+        put_send_again(node, put, batch);
+        return;
+    }
     if (body && mutant_is(node, DYNKV_MUTANT_COUNT_ANY_ANSWER))
         ack = true;
     for (uint32_t i = 0; i < batch->count; i++) {

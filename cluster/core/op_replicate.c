@@ -5,7 +5,7 @@
  * The sender is told when all of them are durable, or what kept one from it: one answer, since a
  * coordinator counts the message as one acknowledgement for each of its items.
  */
-#include "core/node_impl.h"
+#include "core/reap.h"
 
 struct replicate_op {
     struct op op;
@@ -97,8 +97,23 @@ static bool replicate_is_possible(const struct dynkv_replicate *body)
     return body->item_count > 0;
 }
 
+/* It was sent before something was reaped that it may bring back. */
+static bool replicate_is_stale(const struct dynkv_node *node, const struct source *source,
+                               const struct dynkv_replicate *body)
+{
+    for (uint32_t i = 0; i < body->item_count && source->kind == SOURCE_PEER; i++) {
+        const struct dynkv_replicate_item *item = &body->items[i];
+
+        if (reap_is_fenced(node,
+                           place_partition(node, body->keyspace, item->key, item->partition_len),
+                           source->timestamp))
+            return true;
+    }
+    return false;
+}
+
 /* OK, or why the message is not for this node now. */
-static enum dynkv_error replicate_check(const struct dynkv_node *node,
+static enum dynkv_error replicate_check(struct dynkv_node *node, const struct source *source,
                                         const struct dynkv_replicate *body)
 {
     if (!replicate_is_possible(body))
@@ -110,13 +125,17 @@ static enum dynkv_error replicate_check(const struct dynkv_node *node,
     /* A hint of a dropped keyspace would be thrown away; one not heard of yet looks the same. */
     if (body->hint_for && !keyspaces_find(node, body->keyspace))
         return DYNKV_NO_KEYSPACE;
+    if (replicate_is_stale(node, source, body)) {
+        node->counters.stale_refused++;
+        return DYNKV_STALE;
+    }
     return DYNKV_OK;
 }
 
 void on_replicate(struct dynkv_node *node, const struct source *source, uint32_t deadline_ms,
                   const struct dynkv_replicate *body)
 {
-    enum dynkv_error error = replicate_check(node, body);
+    enum dynkv_error error = replicate_check(node, source, body);
     uint64_t hint_for = body->hint_for == node->id ? 0 : body->hint_for;
     struct replicate_op *replicate;
     struct op *op;

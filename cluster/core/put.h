@@ -69,6 +69,7 @@ struct put_op {
     uint32_t open; /* roles of all items */
     size_t bytes;  /* of keys, values and objects */
     bool answered, lingers;
+    uint8_t resends; /* of messages that were found STALE */
 };
 
 /* ---- put_route.c ---- */
@@ -87,7 +88,10 @@ struct put_role *put_route_fallback(struct dynkv_node *node, struct put_op *put,
 
 /* ---- put_apply.c ---- */
 
-/* The mutate of the operation's class: adds the item's sibling to what is there. */
+/*
+ * The mutate of the operation's class: adds the item's sibling to what is there.  NOT_FOUND: the write is a
+ * repetition, and what became of it was reaped.
+ */
 enum dynkv_error put_mutate(struct dynkv_node *node, struct op *op, uint32_t index,
                             const struct dynkv_object *current, struct dynkv_arena *arena,
                             struct dynkv_object *out);
@@ -108,6 +112,8 @@ void put_batch_add(struct put_op *put, struct put_batch **all, uint64_t peer, ui
                    bool is_forward, uint32_t item);
 /* Sends what was gathered; each message is a question of the operation, its data the batch. */
 void put_send(struct dynkv_node *node, struct put_op *put, struct put_batch *all);
+/* Sends a batch of objects again, stamped anew. */
+void put_send_again(struct dynkv_node *node, struct put_op *put, const struct put_batch *batch);
 /* Sends the batches, which are objects, without waiting for answers. */
 void put_send_unasked(struct dynkv_node *node, struct put_op *put, struct put_batch *all);
 

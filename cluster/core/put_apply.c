@@ -23,15 +23,21 @@ static void put_tell(struct put_op *put, struct put_item *item, const struct app
     item->result.siblings = applied->siblings;
 }
 
-/* A repetition: the object stays as it is, and goes to the store and the replicas once more. */
+/*
+ * A repetition: the object stays as it is, and goes to the store and the replicas once more.  If the record
+ * does not know of the write any more, what has seen it was reaped: *reaped, and nothing is left to be done.
+ * (A hint that does not know of it had no room for it, or was delivered.)
+ */
 static bool put_is_repeated(struct dynkv_node *node, struct put_op *put, struct put_item *item,
-                            const struct dynkv_object *current)
+                            const struct dynkv_object *current, bool *reaped)
 {
     struct written written = put_written(put, item);
     struct applied applied;
 
-    if (!remember_find(node, &written, &applied) ||
-        !dynkv_version_covers(&current->version, applied.dot))
+    if (!remember_find(node, &written, &applied))
+        return false;
+    *reaped = !dynkv_version_covers(&current->version, applied.dot);
+    if (*reaped && item->at.hint_for)
         return false;
     node->counters.writes_recognised++;
     put_tell(put, item, &applied);
@@ -92,10 +98,11 @@ enum dynkv_error put_mutate(struct dynkv_node *node, struct op *op, uint32_t ind
     struct written written = put_written(put, item);
     struct applied applied;
     enum dynkv_error error;
+    bool reaped;
 
-    if (put_is_repeated(node, put, item, current)) {
+    if (put_is_repeated(node, put, item, current, &reaped)) {
         *out = *current;
-        return DYNKV_OK;
+        return reaped ? DYNKV_NOT_FOUND : DYNKV_OK;
     }
     if (item->flags & DYNKV_PUT_HAS_CONTEXT) {
         error = dynkv_version_parse(item->context, arena, &context);

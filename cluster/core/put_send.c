@@ -91,6 +91,14 @@ void put_send(struct dynkv_node *node, struct put_op *put, struct put_batch *all
     }
 }
 
+void put_send_again(struct dynkv_node *node, struct put_op *put, const struct put_batch *batch)
+{
+    struct put_batch *again = dynkv_arena_copy(&put->op.arena, batch, sizeof *batch);
+
+    again->next = NULL;
+    put_send(node, put, again);
+}
+
 void put_send_unasked(struct dynkv_node *node, struct put_op *put, struct put_batch *all)
 {
     for (; all; all = all->next) {

@@ -5,14 +5,27 @@
 
 #include "core/node_impl.h"
 
-/* Encodes into the effects' arena.  Every message carries the clock, and moves it on. */
+/*
+ * Every message carries the clock, and moves it on.  One with objects is not stamped later than where a next
+ * life of this node would begin, so that what a life that ended has sent is older than what the next one says:
+ * reap.h counts on that.
+ */
+static uint64_t send_timestamp(struct dynkv_node *node, uint8_t type)
+{
+    uint64_t timestamp = dynkv_clock_tick(&node->clock, node->now_ms);
+    uint64_t durable = lease_life_begins(node);
+
+    return type == DYNKV_MESSAGE_REPLICATE && timestamp > durable ? durable : timestamp;
+}
+
+/* Encodes into the effects' arena. */
 static struct dynkv_slice send_encode(struct dynkv_node *node, uint8_t type, uint64_t request_id,
                                       uint32_t deadline_ms, const void *body)
 {
     struct dynkv_envelope envelope = {
         .type = type,
         .request_id = request_id,
-        .timestamp = dynkv_clock_tick(&node->clock, node->now_ms),
+        .timestamp = send_timestamp(node, type),
         .sender = node->id,
         .ring_version = node->ring ? dynkv_ring_version(node->ring) : 0,
         .deadline_ms = deadline_ms,

@@ -11,8 +11,8 @@
  * is answered twice: applied (made, on its way) and stored (durable).
  *
  * A hint has a slot too, apart from that of the record with the same key and from those of hints of that
- * key for other members.  A hint whose object becomes empty is deleted from the store; a record never is
- * emptied.
+ * key for other members.  What becomes empty is deleted from the store: a hint when it was delivered, a record
+ * when it is reaped (reap.h).
  *
  * A store that fails takes the node out of service (storage_failed): the slot would know an object that
  * the disk does not, and a disk that lies once is not to be trusted with the next write (riak_kv #1714).
@@ -67,6 +67,19 @@ static struct slot *slot_find(const struct dynkv_node *node, const struct slot_k
 bool slot_is_busy(const struct dynkv_node *node, const struct slot_key *at)
 {
     return slot_find(node, at) != NULL; /* idle ones are freed at once */
+}
+
+bool slot_changes_hints(const struct dynkv_node *node, uint32_t partition)
+{
+    struct dynkv_map_node *at = dynkv_map_first(&node->slots);
+
+    for (; at; at = dynkv_map_next(&node->slots, at)) {
+        const struct slot *slot = DYNKV_CONTAINER(at, struct slot, by_key);
+
+        if (slot->at.hint_for && slot->at.partition == partition)
+            return true;
+    }
+    return false;
 }
 
 /* Loads carry the slot's token; the table of store waits knows it until the answer comes. */
@@ -161,7 +174,6 @@ static void slot_store(struct dynkv_node *node, struct slot *slot, uint64_t op_t
     struct dynkv_slice object = dynkv_buf_slice(&slot->object);
     struct slot_place place = slot_place(node, &slot->at);
 
-    DYNKV_ASSERT(slot->at.hint_for || object.len);
     store->token = slot_expect(node, slot, op_token_);
     store->space = place.space;
     store->keyspace = place.keyspace;

@@ -110,13 +110,27 @@ static struct dynkv_merkle *forest_tree(struct dynkv_node *node, struct forest *
     return &forest->trees[partition];
 }
 
+static bool value_is_tombstone(struct dynkv_merkle_value value)
+{
+    return value.digest && value.life == DYNKV_MERKLE_DEAD;
+}
+
+static void forest_replace(struct dynkv_node *node, struct forest *forest, uint32_t partition,
+                           struct dynkv_slice key, struct dynkv_merkle_value before,
+                           struct dynkv_merkle_value after)
+{
+    dynkv_merkle_replace(forest_tree(node, forest, partition), key, before, after);
+    node->counters.tombstones += value_is_tombstone(after);
+    node->counters.tombstones -= value_is_tombstone(before);
+}
+
 static void forest_add(struct dynkv_node *node, struct forest *forest, uint32_t partition,
                        struct dynkv_slice key, struct dynkv_merkle_value value)
 {
     struct dynkv_merkle_value none = {0};
 
     if (value.digest)
-        dynkv_merkle_replace(forest_tree(node, forest, partition), key, none, value);
+        forest_replace(node, forest, partition, key, none, value);
 }
 
 static bool forest_has_counted(const struct forest *forest, uint32_t partition,
@@ -364,6 +378,8 @@ void tree_keyspace_dropped(struct dynkv_node *node, uint64_t keyspace)
     if (!forest->ready)
         node->counters.trees_rebuilding--;
     notes_drop(trees, keyspace);
+    for (uint32_t i = 0; forest->trees && i < node->partitions; i++)
+        node->counters.tombstones -= forest->trees[i].counts[DYNKV_MERKLE_DEAD];
     dynkv_map_remove(&trees->forests, &forest->by_keyspace);
     forest_free(forest, node->partitions);
 }
@@ -388,7 +404,7 @@ void tree_changed(struct dynkv_node *node, const struct slot_key *at,
         forest = forest_open(node, at->keyspace);
     }
     if (forest_has_counted(forest, at->partition, at->key))
-        dynkv_merkle_replace(forest_tree(node, forest, at->partition), at->key, before, after);
+        forest_replace(node, forest, at->partition, at->key, before, after);
     else
         note(node->trees, at, after);
 }

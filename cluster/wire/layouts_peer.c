@@ -197,3 +197,59 @@ static LAYOUT(leaf_key)
         LIST(leaf_keys_reply, keys, key_count, leaf_key, DYNKV_SCAN_ITEMS_MAX),
 };
 LAYOUT(leaf_keys_reply)
+
+/* ---- reaping ---- */
+
+static const struct dynkv_field reap_item_fields[] = {
+    BYTES(reap_item, key, DYNKV_KEY_MAX),
+    U32(reap_item, partition_len),
+    FIXED64(reap_item, digest),
+};
+static LAYOUT(reap_item)
+
+    static const struct dynkv_field reap_check_fields[] = {
+        FIXED64(reap_check, keyspace),
+        U32(reap_check, partition),
+        U8(reap_check, n),
+        LIST(reap_check, items, item_count, reap_item, DYNKV_BATCH_ITEMS_MAX),
+};
+LAYOUT(reap_check)
+
+static const struct dynkv_field reap_index_fields[] = {
+    U32(reap_index, index),
+};
+static LAYOUT(reap_index)
+
+    static const struct dynkv_field reap_check_reply_fields[] = {
+        U8(reap_check_reply, error),
+        LIST(reap_check_reply, held, held_count, reap_index, DYNKV_BATCH_ITEMS_MAX),
+};
+LAYOUT(reap_check_reply)
+
+static const struct dynkv_field reap_quiet_fields[] = {
+    FIXED64(reap_quiet, keyspace),
+    U32(reap_quiet, partition),
+    U8(reap_quiet, n),
+    FIXED64(reap_quiet, fence),
+};
+LAYOUT(reap_quiet)
+
+static const struct dynkv_field reap_quiet_reply_fields[] = {
+    U8(reap_quiet_reply, error),
+};
+LAYOUT(reap_quiet_reply)
+
+static const struct dynkv_field reap_fields[] = {
+    FIXED64(reap, keyspace),
+    U32(reap, partition),
+    U8(reap, n),
+    FIXED64(reap, fence),
+    LIST(reap, items, item_count, reap_item, DYNKV_BATCH_ITEMS_MAX),
+};
+LAYOUT(reap)
+
+static const struct dynkv_field reap_reply_fields[] = {
+    U8(reap_reply, error),
+    U32(reap_reply, reaped),
+};
+LAYOUT(reap_reply)

@@ -75,7 +75,14 @@ enum dynkv_capability {
     X(52, LEAF_KEYS, leaf_keys)                                                                   \
     X(53, LEAF_KEYS_REPLY, leaf_keys_reply)                                                       \
     /* failure detection, again */                                                                \
-    X(56, PING_NACK, ping_nack)
+    X(56, PING_NACK, ping_nack)                                                                   \
+    /* tombstones, reaped: core/reap.h */                                                         \
+    X(72, REAP_CHECK, reap_check)                                                                 \
+    X(73, REAP_CHECK_REPLY, reap_check_reply)                                                     \
+    X(74, REAP_QUIET, reap_quiet)                                                                 \
+    X(75, REAP_QUIET_REPLY, reap_quiet_reply)                                                     \
+    X(76, REAP, reap)                                                                             \
+    X(77, REAP_REPLY, reap_reply)
 
 enum dynkv_message_type {
 #define DYNKV_MESSAGE_ENUM(number, upper, name) DYNKV_MESSAGE_##upper = (number),
@@ -384,7 +391,8 @@ struct dynkv_replicate {
 
 /*
  * Sent when all items are durable, or with the error that kept one from it: then none of them counts, and
- * all may be sent again.  OVERLOADED: not now; of hints: there is no room for them here.
+ * all may be sent again.  OVERLOADED: not now; of hints: there is no room for them here.  STALE: the message
+ * is older than what was reaped in its partition (core/reap.h); who still wants it sends it anew.
  */
 struct dynkv_replicate_reply {
     uint8_t error;
@@ -574,6 +582,64 @@ struct dynkv_leaf_keys_reply {
     struct dynkv_slice next;
     struct dynkv_leaf_key *keys; /* rising */
     uint32_t key_count;
+};
+
+/* ---- reaping of tombstones; the rounds: core/reap.h ---- */
+
+struct dynkv_reap_item {
+    struct dynkv_slice key;
+    uint32_t partition_len;
+    uint64_t digest; /* of the dead object; not 0 */
+};
+
+/* "Which of these do you hold exactly, and on disk?"  n: of the keyspace, as the asker knows it. */
+struct dynkv_reap_check {
+    uint64_t keyspace;
+    uint32_t partition;
+    uint8_t n;
+    struct dynkv_reap_item *items;
+    uint32_t item_count;
+};
+
+struct dynkv_reap_index {
+    uint32_t index; /* of an item */
+};
+
+struct dynkv_reap_check_reply {
+    uint8_t error;
+    struct dynkv_reap_index *held; /* rising */
+    uint32_t held_count;
+};
+
+/*
+ * "Tell me when all that you were doing when this arrived has ended, and that you keep no hint of this
+ * partition, nor records of it if it is not yours."  With a fence: and from now on refuse objects of this
+ * partition that were sent before this time.
+ */
+struct dynkv_reap_quiet {
+    uint64_t keyspace;
+    uint32_t partition;
+    uint8_t n;
+    uint64_t fence; /* timestamp; 0: none yet */
+};
+
+struct dynkv_reap_quiet_reply {
+    uint8_t error; /* OK: so it is.  CONFLICT: there are hints or records.  Others: not now */
+};
+
+/* "Delete what of these you hold exactly still."  Only to those who hold the fence. */
+struct dynkv_reap {
+    uint64_t keyspace;
+    uint32_t partition;
+    uint8_t n;
+    uint64_t fence;
+    struct dynkv_reap_item *items;
+    uint32_t item_count;
+};
+
+struct dynkv_reap_reply {
+    uint8_t error;
+    uint32_t reaped;
 };
 
 /* Any body, for a decoder that does not know what is coming. */

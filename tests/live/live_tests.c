@@ -489,6 +489,7 @@ const struct live_test live_tests[] = {
     {"garbage on every socket leaves the node serving", garbage_leaves_the_node_serving},
     {"two dead nodes make a quorum unavailable, in time", two_dead_nodes_make_a_quorum_unavailable},
     {"what a dead node missed comes home without a read", hints_come_home_without_a_read},
+    {"deletes leave no record behind, but while a member is down", deletes_leave_nothing_behind},
     {"a failing store takes the node out of service",
      a_failing_store_takes_the_node_out_of_service},
     {0},

@@ -9,6 +9,7 @@ struct live_test {
 
 /* live_hints.c */
 void hints_come_home_without_a_read(void);
+void deletes_leave_nothing_behind(void);
 
 extern const struct live_test live_tests[];
 

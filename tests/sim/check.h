@@ -10,6 +10,7 @@
  *    4 maximal   check_final.c     at the end the siblings are the oracle's maximal writes
  *    5 merge     check_merge.c     every new state is a merge of the old one with itself, either way round
  *    7 return    check_return.c    what was superseded is not seen again beside what superseded it
+ *                check_reap.c      nor what was reaped, anywhere; and only what is dead everywhere is
  *    8 ring      check_ring.c      a node's ring is that of its members, covers all, and is balanced
  *   10 identity  check_acks.c      only replicas under their own identity hold data and count
  *   11 once      check_once.c      a write applies once, whole, as it was asked for
@@ -71,6 +72,16 @@ struct dynkv_version oracle_need(struct sim *sim, const struct sim_key *key, uin
 /* Whether some write that `by` covers supersedes the dot. */
 bool oracle_is_superseded(const struct sim_key *key, const struct sim_applied *applied,
                           const struct dynkv_version *by, bool durably);
+/* What a disk holds of a key. */
+struct dynkv_object oracle_on_disk(struct sim *sim, struct sim_disk *disk,
+                                   const struct sim_key *key);
+/* Visits the objects of all hints of a key on a disk. */
+typedef void oracle_visit_hint(struct sim *sim, const struct sim_key *key,
+                               const struct dynkv_object *object, void *context);
+void oracle_hints(struct sim *sim, struct sim_disk *disk, const struct sim_key *key,
+                  oracle_visit_hint *visit, void *context);
+/* Something that was reaped had seen the dot: nothing need be left of it. */
+bool oracle_is_reaped(const struct sim_key *key, struct dynkv_dot dot);
 bool object_has_dot(const struct dynkv_object *object, struct dynkv_dot dot);
 void oracle_fini(struct sim *sim);
 
@@ -87,6 +98,17 @@ void check_put_answer(struct sim *sim, const struct sim_write *write,
                       const struct dynkv_put_result *result);
 void check_merge(struct sim *sim, const struct sim_change *change);
 void check_return(struct sim *sim, const struct sim_key *key, const struct dynkv_object *object);
+/* A node deletes the record of a key, of which this is the object. */
+void check_reap(struct sim *sim, struct sim_node *node, struct sim_key *key,
+                const struct dynkv_object *object);
+/* Nothing in the object has been reaped before. */
+void check_reaped(struct sim *sim, const struct sim_key *key, const struct dynkv_object *object,
+                  const char *where);
+/* An old copy of a store is put back: what it holds may come to light again. */
+void check_reap_restored(struct sim *sim, struct sim_disk *old);
+void check_final_reaped(struct sim *sim);
+/* Some record that a member holds has no sibling that is alive. */
+bool check_reap_has_work(struct sim *sim);
 void check_acks(struct sim *sim, const struct sim_write *write,
                 const struct dynkv_put_result *result);
 void check_stays(struct sim *sim, const struct sim_change *change);

@@ -10,6 +10,8 @@ void check_acks(struct sim *sim, const struct sim_write *write,
     const struct sim_applied *applied = oracle_answered(sim, write, result);
     uint32_t had, now = 0;
 
+    if (applied && oracle_is_reaped(write->key, applied->dot))
+        return; /* all replicas had it, or what had seen it */
     had = applied ? applied->lost_from : 0;
     if (applied)
         now = oracle_holders(sim, write->key, applied->dot);

@@ -29,7 +29,7 @@ static void final_check_key(struct sim *sim, const struct sim_key *key)
         bool covered = dynkv_version_covers(&merged.version, it->dot);
 
         /* What is only kept for a member that will not come back is not lost; readers don't see it. */
-        if (it->may_be_lost ||
+        if (it->may_be_lost || oracle_is_reaped(key, it->dot) ||
             oracle_holders(sim, key, it->dot) != oracle_replica_holders(sim, key, it->dot))
             continue;
         if (it->is_acknowledged && !covered)
@@ -62,6 +62,29 @@ static struct dynkv_slice final_record(struct sim *sim, struct sim_node *node,
     return cell ? dynkv_buf_slice(&cell->record) : dynkv_slice(NULL, 0);
 }
 
+/* One has deleted it already and the other has not yet. */
+static bool final_is_being_reaped(struct sim *sim, const struct sim_key *key,
+                                  const struct dynkv_object *a, const struct dynkv_object *b)
+{
+    const struct dynkv_object *left = a->version.count ? a : b;
+    struct dynkv_version all = dynkv_version_merge(&key->reaped, &left->version, &sim->step_arena);
+
+    return (a->version.count == 0 || b->version.count == 0) &&
+           dynkv_version_compare(&all, &key->reaped) == DYNKV_VERSION_EQUAL;
+}
+
+static bool final_differ(struct sim *sim, const struct sim_key *key, struct sim_node *a,
+                         struct sim_node *b)
+{
+    struct dynkv_object held_a, held_b;
+
+    if (dynkv_slice_equal(final_record(sim, a, key), final_record(sim, b, key)))
+        return false;
+    held_a = oracle_held(sim, a, key);
+    held_b = oracle_held(sim, b, key);
+    return !final_is_being_reaped(sim, key, &held_a, &held_b);
+}
+
 void check_final_identical(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->swarm.keys; i++) {
@@ -75,8 +98,7 @@ void check_final_identical(struct sim *sim)
                 continue;
             if (!first)
                 first = node;
-            else if (!dynkv_slice_equal(final_record(sim, first, key),
-                                        final_record(sim, node, key)))
+            else if (final_differ(sim, key, first, node))
                 sim_violation(sim, "14", "%s: %s and %s still differ after all is healed and read",
                               sim_key_text(key), first->name, node->name);
         }

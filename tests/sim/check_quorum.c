@@ -7,13 +7,15 @@
 void check_quorum(struct sim *sim, const struct sim_need *need, const struct dynkv_object *object,
                   uint32_t r)
 {
+    if (need->key->reaped_us < need->since_us)
+        check_reaped(sim, need->key, object, "a read");
     if (need->loss_epoch != need->key->loss_epoch)
         return;
     for (uint32_t i = 0; i < need->version.count; i++) {
         struct dynkv_dot dot = need->version.entries[i];
         const struct sim_applied *applied = oracle_applied(sim, dot);
 
-        if (dynkv_version_covers(&object->version, dot))
+        if (dynkv_version_covers(&object->version, dot) || oracle_is_reaped(need->key, dot))
             continue;
         sim_violation(sim, "13",
                       "%s: a read with r=%u gave version %s, without %s of write %u, which was "

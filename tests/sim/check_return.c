@@ -7,7 +7,8 @@ void check_return(struct sim *sim, const struct sim_key *key, const struct dynkv
         const struct sim_applied *applied = oracle_applied(sim, object->siblings[i].dot);
 
         /* By a write that exists: one that a crash lost was never there. */
-        if (applied && oracle_is_superseded(key, applied, &object->version, true))
+        if (applied && !applied->is_from_old &&
+            oracle_is_superseded(key, applied, &object->version, true))
             sim_violation(sim, "7",
                           "%s: %s of write %u is there in version %s, which knows a write that "
                           "superseded it",

@@ -8,7 +8,7 @@ void check_vanish_change(struct sim *sim, const struct sim_change *change)
         struct dynkv_dot dot = change->before.siblings[i].dot;
         const struct sim_applied *applied = oracle_applied(sim, dot);
 
-        if (!applied || object_has_dot(&change->after, dot) ||
+        if (!applied || object_has_dot(&change->after, dot) || oracle_is_reaped(change->key, dot) ||
             oracle_is_superseded(change->key, applied, &change->after.version, false))
             continue;
         sim_violation(sim, "2",
@@ -27,7 +27,7 @@ void check_vanish_state(struct sim *sim, const struct sim_key *key,
                         const struct dynkv_object *object)
 {
     for (const struct sim_applied *it = key->applied; it; it = it->next_of_key) {
-        if (!it->is_durable || it->may_be_lost ||
+        if (!it->is_durable || it->may_be_lost || oracle_is_reaped(key, it->dot) ||
             !dynkv_version_covers(&object->version, it->dot) || object_has_dot(object, it->dot) ||
             oracle_is_superseded(key, it, &object->version, false))
             continue;
@@ -79,7 +79,7 @@ void check_put_answer(struct sim *sim, const struct sim_write *write,
         return;
     for (const struct sim_applied *it = write->key->applied; it; it = it->next_of_key)
         if (it != own && it->is_durable && !it->may_be_lost &&
-            dynkv_version_covers(&told, it->dot) &&
+            !oracle_is_reaped(write->key, it->dot) && dynkv_version_covers(&told, it->dot) &&
             !dynkv_version_covers(&write->context, it->dot) &&
             !oracle_is_superseded(write->key, it, &told, false))
             sim_violation(sim, "2",

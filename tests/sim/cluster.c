@@ -59,6 +59,7 @@ void sim_node_start(struct sim *sim, struct sim_node *node)
         .join_urls = &first_url,
         .join_url_count = founds ? 0 : 1,
         .mutant = sim->options->mutant,
+        .reap_interval_ms = sim->swarm.reap_interval_ms,
     };
 
     DYNKV_ASSERT(!node->core);

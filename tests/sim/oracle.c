@@ -121,8 +121,13 @@ static struct dynkv_object object_of(struct sim *sim, struct dynkv_slice record)
     return object;
 }
 
-static struct dynkv_object object_on(struct sim *sim, struct sim_disk *disk,
-                                     const struct sim_key *key)
+bool oracle_is_reaped(const struct sim_key *key, struct dynkv_dot dot)
+{
+    return dynkv_version_covers(&key->reaped, dot);
+}
+
+struct dynkv_object oracle_on_disk(struct sim *sim, struct sim_disk *disk,
+                                   const struct sim_key *key)
 {
     struct sim_cell *cell = sim_disk_cell(disk, key->partition, sim->keyspaces[key->keyspace].id,
                                           dynkv_slice(key->bytes, key->len), false);
@@ -132,7 +137,7 @@ static struct dynkv_object object_on(struct sim *sim, struct sim_disk *disk,
 
 struct dynkv_object oracle_held(struct sim *sim, struct sim_node *node, const struct sim_key *key)
 {
-    return object_on(sim, &node->disk, key);
+    return oracle_on_disk(sim, &node->disk, key);
 }
 
 /* A hint's key in the store is u32 BE partition, u64 BE keyspace, key. */
@@ -154,25 +159,42 @@ static uint64_t hint_keyspace(struct dynkv_slice key)
  * Some hint of the key on this disk, for whomever, covers the dot.  One that the node has let go of in this
  * life, having handed it over, does not count, though the disk may have it for a moment still.
  */
+static bool is_hint_of(const struct sim *sim, const struct sim_cell *cell,
+                       const struct sim_key *key)
+{
+    return cell->record.len != 0 && cell->key.len == HINT_PREFIX + key->len &&
+           hint_keyspace(cell->key) == sim->keyspaces[key->keyspace].id &&
+           memcmp(cell->key.data + HINT_PREFIX, key->bytes, key->len) == 0;
+}
+
 static bool disk_hints_at(struct sim *sim, struct sim_disk *disk, uint32_t life,
                           const struct sim_key *key, struct dynkv_dot dot)
 {
-    struct dynkv_slice bytes = dynkv_slice(key->bytes, key->len);
-
     for (struct dynkv_avl_node *it = dynkv_avl_first(&disk->hints); it; it = dynkv_avl_next(it)) {
         const struct sim_cell *cell = DYNKV_CONTAINER(it, struct sim_cell, node);
         struct dynkv_object object;
 
-        if (cell->record.len == 0 || cell->key.len != HINT_PREFIX + key->len ||
-            (cell->newest_life == life && cell->newest.len == 0) ||
-            hint_keyspace(cell->key) != sim->keyspaces[key->keyspace].id ||
-            memcmp(cell->key.data + HINT_PREFIX, bytes.data, bytes.len) != 0)
+        if (!is_hint_of(sim, cell, key) || (cell->newest_life == life && cell->newest.len == 0))
             continue;
         object = object_of(sim, dynkv_buf_slice(&cell->record));
         if (dynkv_version_covers(&object.version, dot))
             return true;
     }
     return false;
+}
+
+void oracle_hints(struct sim *sim, struct sim_disk *disk, const struct sim_key *key,
+                  oracle_visit_hint *visit, void *context)
+{
+    for (struct dynkv_avl_node *it = dynkv_avl_first(&disk->hints); it; it = dynkv_avl_next(it)) {
+        const struct sim_cell *cell = DYNKV_CONTAINER(it, struct sim_cell, node);
+        struct dynkv_object object;
+
+        if (!is_hint_of(sim, cell, key))
+            continue;
+        object = object_of(sim, dynkv_buf_slice(&cell->record));
+        visit(sim, key, &object, context);
+    }
 }
 
 uint32_t oracle_holders(struct sim *sim, const struct sim_key *key, struct dynkv_dot dot)
@@ -231,6 +253,8 @@ void oracle_acknowledge(struct sim *sim, struct sim_write *write,
                       sim_key_text(key), write->number);
         return;
     }
+    if (oracle_is_reaped(key, applied->dot))
+        return; /* nobody will read it any more */
     holders = (uint32_t)__builtin_popcount(oracle_replica_holders(sim, key, applied->dot));
     applied->is_acknowledged = applied->is_durable = true;
     /* A disk may have been lost since it counted: promise no more than is there. */
@@ -256,8 +280,8 @@ struct dynkv_version oracle_need(struct sim *sim, const struct sim_key *key, uin
 static void disk_lost_key(struct sim *sim, struct sim_node *node, struct sim_key *key,
                           struct sim_disk *now)
 {
-    struct dynkv_object before = object_on(sim, &node->disk, key);
-    struct dynkv_object after = object_on(sim, now, key);
+    struct dynkv_object before = oracle_on_disk(sim, &node->disk, key);
+    struct dynkv_object after = oracle_on_disk(sim, now, key);
     bool lost = false;
 
     for (struct sim_applied *it = key->applied; it; it = it->next_of_key) {
@@ -283,6 +307,7 @@ void check_on_disk_lost(struct sim *sim, struct sim_node *node, const struct sim
 
     for (uint32_t i = 0; i < sim->swarm.keys; i++)
         disk_lost_key(sim, node, &sim->keys[i], &copy);
+    check_reap_restored(sim, &copy);
 }
 
 /* ---- changes ---- */
@@ -415,6 +440,20 @@ static void oracle_state(struct sim *sim, struct sim_key *key, const struct dynk
     check_vanish_state(sim, key, object);
 }
 
+/* A record is deleted because it was reaped. */
+static void oracle_record_gone(struct sim *sim, struct sim_node *node, struct sim_key *key,
+                               struct sim_cell *cell)
+{
+    const struct dynkv_buf *before =
+        cell->newest_life == node->life ? &cell->newest : &cell->record;
+    struct dynkv_object object = object_of(sim, dynkv_buf_slice(before));
+
+    if (key)
+        check_reap(sim, node, key, &object);
+    dynkv_buf_reset(&cell->newest);
+    cell->newest_life = node->life;
+}
+
 /*
  * A hint is deleted because its member said that it has it.  If that one's disk was lost since, what only the
  * two of them had is gone with it; if it was not, it has to be there, which the last checks see.
@@ -451,7 +490,7 @@ void check_on_changed(struct sim *sim, struct sim_node *node,
     }
     change.key = oracle_key(sim, keyspace, bytes);
     if (store->kind == DYNKV_STORE_DELETE) {
-        oracle_hint_gone(sim, node, change.key, cell);
+        (change.is_hint ? oracle_hint_gone : oracle_record_gone)(sim, node, change.key, cell);
         return;
     }
     if (!change.key || (!change.is_hint && change.key->partition != store->partition)) {
@@ -476,6 +515,7 @@ void check_on_changed(struct sim *sim, struct sim_node *node,
     check_vanish_change(sim, &change);
     check_stays(sim, &change);
     check_limits_change(sim, &change);
+    check_reaped(sim, change.key, &change.after, node->name);
     oracle_state(sim, change.key, &change.after);
     dynkv_buf_reset(&cell->newest);
     dynkv_put_raw(&cell->newest, store->record);

@@ -9,7 +9,7 @@ static struct sim_need *read_need(struct sim *sim, struct sim_client *client, st
 {
     struct sim_need *need = &client->needs[client->need_count++];
 
-    *need = (struct sim_need){key, oracle_need(sim, key, client->r), key->loss_epoch};
+    *need = (struct sim_need){key, oracle_need(sim, key, client->r), key->loss_epoch, sim->now_us};
     return need;
 }
 

@@ -19,6 +19,8 @@
 #define BIRTH_US     (20 * SIM_SECOND)
 #define HEAL_US \
     (7 * SIM_SECOND) /* longer than deadlines and pauses, and than finding out who is up */
+#define REAP_US        (40 * SIM_SECOND)
+#define REAP_AHEAD_US  (90 * SIM_SECOND) /* expiries, and how far clocks may be apart */
 #define HEAL_ROUNDS    6u
 #define PROBE_LIMIT_MS 5000u
 
@@ -353,6 +355,24 @@ static void heal_write(struct sim *sim, struct sim_key *key)
     sim->probe_write = NULL;
 }
 
+/*
+ * Nothing dead is left once all members are up and no clock doubts that it is dead: all are moved on, past
+ * what expires and the margin.  A wiped member that is not replaced keeps everything from being reaped.
+ */
+static void heal_reaping(struct sim *sim)
+{
+    uint64_t until_us = sim->now_us + REAP_US;
+
+    if (sim->wipes || sim->report.found)
+        return;
+    for (uint32_t i = 0; i < sim->swarm.nodes; i++)
+        sim->nodes[i].skew_us += (int64_t)REAP_AHEAD_US;
+    while (sim->now_us < until_us && !sim->report.found && check_reap_has_work(sim))
+        run_for(sim, 100 * SIM_MS);
+    run_for(sim, SIM_SECOND);
+    check_final_reaped(sim);
+}
+
 static void run_healing(struct sim *sim)
 {
     sim->work_on = false;
@@ -367,6 +387,7 @@ static void run_healing(struct sim *sim)
         heal_write(sim, &sim->keys[i]);
     /* A write that waits for a silent replica may linger until its deadline. */
     run_for(sim, (DYNKV_DEADLINE_DEFAULT_MS / 1000 + 1) * SIM_SECOND);
+    heal_reaping(sim);
     check_final_siblings(sim);
     check_final_identical(sim);
     check_final_quiet(sim);

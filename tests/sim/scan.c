@@ -81,8 +81,8 @@ void sim_scan_begin(struct sim *sim, struct sim_client *client)
         struct sim_key *key = &sim->keys[i];
 
         if (key->keyspace == client->keyspace && scan_covers_key(&client->scan, key))
-            client->needs[client->need_count++] =
-                (struct sim_need){key, oracle_need(sim, key, client->r), key->loss_epoch};
+            client->needs[client->need_count++] = (struct sim_need){
+                key, oracle_need(sim, key, client->r), key->loss_epoch, sim->now_us};
     }
     sim_client_ask(sim, client, client->node, 0, DYNKV_MESSAGE_SCAN, &client->scan);
 }

@@ -91,6 +91,7 @@ struct sim_swarm {
     uint32_t odd_quorum_share; /* requests with r or w of their own */
     uint32_t client_deadline_ms;
     int64_t client_skew_ms, node_skew_ms; /* at most, either way */
+    uint32_t reap_interval_ms;
 };
 
 /* ---- the queue ---- */
@@ -244,6 +245,7 @@ struct sim_need {
     struct sim_key *key;
     struct dynkv_version version;
     uint32_t loss_epoch;
+    uint64_t since_us; /* when it asked */
 };
 
 struct sim_client {
@@ -325,6 +327,8 @@ struct sim_applied {
     bool is_durable;      /* some disk had it: it may not vanish any more */
     bool is_acknowledged; /* a client was told OK */
     bool may_be_lost;     /* the disks that held it were lost */
+    bool is_reaped;       /* it was a sibling of what was reaped: dead, and may come back as such */
+    bool is_from_old;     /* an old copy of a store may have brought it back */
     uint32_t lost_from;   /* bits by node: held it durably, and lost its disk since */
 };
 
@@ -344,8 +348,10 @@ struct sim_key {
     struct sim_applied *applied;
     /* What a read that overlaps a write at w = index may count on. */
     struct dynkv_version acknowledged[DYNKV_REPLICAS_MAX + 1];
-    uint32_t loss_epoch;     /* raised when a disk that held some of it is lost */
-    struct dynkv_map states; /* digests of the objects that were checked */
+    struct dynkv_version reaped; /* what has been reaped has seen all of this */
+    uint64_t reaped_us;          /* when something was, last */
+    uint32_t loss_epoch;         /* raised when a disk that held some of it is lost */
+    struct dynkv_map states;     /* digests of the objects that were checked */
 };
 
 struct sim_report {

@@ -84,6 +84,25 @@ static void swarm_draw_clients(struct sim_swarm *swarm, struct dynkv_random *ran
     }
 }
 
+/* Keys that are written rarely, and often deleted: time enough for tombstones to be reaped in between. */
+static void swarm_draw_deletes(struct sim_swarm *swarm, struct dynkv_random *random)
+{
+    swarm->keys = PICK(random, 20, 50);
+    swarm->think_us = PICK(random, 30000, 80000);
+    swarm->put_share = PICK(random, 50, 80);
+    swarm->delete_share = PICK(random, 40, 60);
+    swarm->reap_interval_ms = 20;
+    swarm->in_order = false;
+    swarm->fault_every_us =
+        PICK(random, 300000, 1000000, 3000000); /* time for rounds to end, too */
+    if (swarm->late) {
+        swarm->late = PICK(random, 10000, 40000);
+        swarm->late_us = 2000000;
+    }
+    if (swarm->duplicate)
+        swarm->duplicate = 500000;
+}
+
 void sim_swarm_draw(struct sim_swarm *swarm, const struct sim_options *options, uint64_t seed)
 {
     struct dynkv_random random = dynkv_random(seed ^ 0x5eedu);
@@ -106,6 +125,9 @@ void sim_swarm_draw(struct sim_swarm *swarm, const struct sim_options *options, 
     swarm->fault_every_us = PICK(&random, 5000, 20000, 80000, 300000);
     swarm->client_skew_ms = PICK(&random, 0, 20, 5000, 40000);
     swarm->node_skew_ms = PICK(&random, 0, 50, 3000, 40000, 100000);
+    swarm->reap_interval_ms = PICK(&random, 20, 20, 100, 300);
+    if (sim_below(&random, 6) == 0)
+        swarm_draw_deletes(swarm, &random);
 }
 
 void sim_swarm_print(const struct sim_swarm *swarm, char *out, size_t size)

@@ -41,7 +41,7 @@ struct place {
     bool disk_failed;
     uint32_t scan_delay_ms, scan_records;
     struct late_scan *scans, **scans_last; /* read, but not told yet */
-    uint32_t hints_max;
+    uint32_t hints_max, reap_interval_ms;
     bool paused;
     struct packet *waiting, **waiting_last; /* frames that came while paused */
     int64_t skew_ms;
@@ -409,6 +409,7 @@ void cluster_start(struct cluster *cluster, uint32_t node)
         .storage = dynkv_slice_text("memory"),
         .partitions = cluster->partitions,
         .hints_max = place->hints_max,
+        .reap_interval_ms = place->reap_interval_ms ? place->reap_interval_ms : UINT32_MAX,
         .cluster_id = node == 0 ? 77 : 0,
         .state = place->state,
         .lease = place->lease,
@@ -516,6 +517,11 @@ void cluster_hold(struct cluster *cluster, uint32_t from, uint32_t to, bool hold
     }
     if (!hold)
         cluster->held_last = at;
+}
+
+void cluster_set_reap_interval(struct cluster *cluster, uint32_t node, uint32_t interval_ms)
+{
+    cluster->places[node].reap_interval_ms = interval_ms;
 }
 
 void cluster_set_hints_max(struct cluster *cluster, uint32_t node, uint32_t hints_max)

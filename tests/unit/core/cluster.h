@@ -31,6 +31,8 @@ uint32_t cluster_add(struct cluster *cluster);
 void cluster_cut(struct cluster *cluster, uint32_t from, uint32_t to, bool cut);
 /* Frames from one node to another wait while held, and come in their order when no more. */
 void cluster_hold(struct cluster *cluster, uint32_t from, uint32_t to, bool hold);
+/* A node looks for tombstones so often, from its next start on; 0, as at first: practically never. */
+void cluster_set_reap_interval(struct cluster *cluster, uint32_t node, uint32_t interval_ms);
 /* How many hints a node may keep, from its next start on. */
 void cluster_set_hints_max(struct cluster *cluster, uint32_t node, uint32_t hints_max);
 /* Hints in a node's store. */

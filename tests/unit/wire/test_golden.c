@@ -188,7 +188,8 @@ static void numbers_of_messages_stay_as_they_are(void **state)
         {22, "REPAIR"},        {32, "REPLICATE"},     {33, "REPLICATE_REPLY"},
         {34, "VERIFY"},        {35, "VERIFY_REPLY"},  {40, "PING"},
         {41, "PING_REPLY"},    {42, "GOSSIP"},        {43, "JOIN"},
-        {44, "JOIN_REPLY"},    {56, "PING_NACK"},
+        {44, "JOIN_REPLY"},    {56, "PING_NACK"},     {72, "REAP_CHECK"},
+        {74, "REAP_QUIET"},    {76, "REAP"},          {77, "REAP_REPLY"},
     };
 
     (void)state;
