@@ -9,37 +9,38 @@
 #define DYNKV_CORE_MUTANT_H
 
 /* X(NAME, name, what is broken) */
-#define DYNKV_MUTANTS(X)                                                                          \
-    X(SKIP_READ_REPAIR, skip_read_repair, "stale replicas found by a read are left as they are")  \
-    X(COUNT_ANY_ANSWER, count_any_answer, "a replica's error counts as an acknowledgement")       \
-    X(ACK_BEFORE_DURABLE, ack_before_durable, "a replica acknowledges before its disk has it")    \
-    X(REUSE_COUNTERS, reuse_counters, "a restart begins its counters at 1, whatever the lease")   \
-    X(MERGE_WITHOUT_DOTS, merge_without_dots, "a merge keeps the side with the greater vector")   \
-    X(MERGE_TO_ONE, merge_to_one, "a merge keeps one sibling of several, the latest")             \
-    X(MERGE_TAKES_INCOMING, merge_takes_incoming, "a merge takes over the incoming object")       \
-    X(MERGE_VECTOR_ONLY, merge_vector_only, "a merge takes over the vector, not the values")      \
-    X(IGNORE_CONTEXT, ignore_context, "a put supersedes all there is, whatever its context")      \
-    X(COORDINATE_ANYWHERE, coordinate_anywhere, "a node that is no replica applies a put")        \
-    X(FORGET_CLOCK, forget_clock, "a restart forgets how far timestamps were given out")          \
-    X(READ_ONE, read_one, "a read asks one replica, whatever r")                                  \
-    X(SCAN_UNVERIFIED, scan_unverified, "a scan asks no other replica")                           \
-    X(SCAN_UNSORTED, scan_unsorted, "a scan by key gives partition after partition")              \
-    X(FORGET_REQUESTS, forget_requests, "answered writes are not recognised")                     \
-    X(ANSWER_EARLY, answer_early, "a put answers one acknowledgement too early")                  \
-    X(APPLY_FIRST_OF_BATCH, apply_first_of_batch, "a replica stores the first item of a batch")   \
-    X(LOSE_EXPIRY, lose_expiry, "the time a value expires is dropped")                            \
-    X(JOIN_ANYONE, join_anyone, "a node may join a cluster that holds data, without a plan")      \
-    X(RING_FORGETS_MEMBER, ring_forgets_member, "the ring is made without the last member")       \
-    X(REFUSE_UNCOUNTED, refuse_uncounted, "writes refused for their siblings are not counted")    \
-    X(STAY_DOWN, stay_down, "a member that was down once stays down")                             \
-    X(SEND_BEFORE_DURABLE, send_before_durable, "an object goes out before it is durable here")   \
-    X(IDS_FROM_ONE, ids_from_one, "a restart numbers its questions from 1 again")                 \
-    X(LEASE_FROM_CLOCK, lease_from_clock, "a lease begins at the clock, however far it is ahead") \
-    X(REMEMBER_WHOLE, remember_whole, "items of one request are taken for one another")           \
-    X(FORGET_HINT, forget_hint, "a hint is deleted though its member did not take it")            \
-    X(HINT_OWN_ACTOR, hint_own_actor, "a fallback stamps hints with its store's own actor")       \
-    X(TELL_NO_SIBLINGS, tell_no_siblings, "a writer is not told of siblings it had not seen")     \
-    X(RESTORE_KEEPS_ACTOR, restore_keeps_actor, "driver: a restored store keeps its actor")       \
+#define DYNKV_MUTANTS(X)                                                                           \
+    X(SKIP_READ_REPAIR, skip_read_repair, "stale replicas found by a read are left as they are")   \
+    X(COUNT_ANY_ANSWER, count_any_answer, "a replica's error counts as an acknowledgement")        \
+    X(ACK_BEFORE_DURABLE, ack_before_durable, "a replica acknowledges before its disk has it")     \
+    X(REUSE_COUNTERS, reuse_counters, "a restart begins its counters at 1, whatever the lease")    \
+    X(MERGE_WITHOUT_DOTS, merge_without_dots, "a merge keeps the side with the greater vector")    \
+    X(MERGE_TO_ONE, merge_to_one, "a merge keeps one sibling of several, the latest")              \
+    X(MERGE_TAKES_INCOMING, merge_takes_incoming, "a merge takes over the incoming object")        \
+    X(MERGE_VECTOR_ONLY, merge_vector_only, "a merge takes over the vector, not the values")       \
+    X(IGNORE_CONTEXT, ignore_context, "a put supersedes all there is, whatever its context")       \
+    X(COORDINATE_ANYWHERE, coordinate_anywhere, "a node that is no replica applies a put")         \
+    X(FORGET_CLOCK, forget_clock, "a restart forgets how far timestamps were given out")           \
+    X(READ_ONE, read_one, "a read asks one replica, whatever r")                                   \
+    X(SCAN_UNVERIFIED, scan_unverified, "a scan asks no other replica")                            \
+    X(SCAN_UNSORTED, scan_unsorted, "a scan by key gives partition after partition")               \
+    X(FILTER_CONFLICTS, filter_conflicts, "a filter rules out a key by the first of its siblings") \
+    X(FORGET_REQUESTS, forget_requests, "answered writes are not recognised")                      \
+    X(ANSWER_EARLY, answer_early, "a put answers one acknowledgement too early")                   \
+    X(APPLY_FIRST_OF_BATCH, apply_first_of_batch, "a replica stores the first item of a batch")    \
+    X(LOSE_EXPIRY, lose_expiry, "the time a value expires is dropped")                             \
+    X(JOIN_ANYONE, join_anyone, "a node may join a cluster that holds data, without a plan")       \
+    X(RING_FORGETS_MEMBER, ring_forgets_member, "the ring is made without the last member")        \
+    X(REFUSE_UNCOUNTED, refuse_uncounted, "writes refused for their siblings are not counted")     \
+    X(STAY_DOWN, stay_down, "a member that was down once stays down")                              \
+    X(SEND_BEFORE_DURABLE, send_before_durable, "an object goes out before it is durable here")    \
+    X(IDS_FROM_ONE, ids_from_one, "a restart numbers its questions from 1 again")                  \
+    X(LEASE_FROM_CLOCK, lease_from_clock, "a lease begins at the clock, however far it is ahead")  \
+    X(REMEMBER_WHOLE, remember_whole, "items of one request are taken for one another")            \
+    X(FORGET_HINT, forget_hint, "a hint is deleted though its member did not take it")             \
+    X(HINT_OWN_ACTOR, hint_own_actor, "a fallback stamps hints with its store's own actor")        \
+    X(TELL_NO_SIBLINGS, tell_no_siblings, "a writer is not told of siblings it had not seen")      \
+    X(RESTORE_KEEPS_ACTOR, restore_keeps_actor, "driver: a restored store keeps its actor")        \
     X(WIPE_KEEPS_IDENTITY, wipe_keeps_identity, "driver: a wiped store keeps its member id")
 
 enum dynkv_mutant {
