@@ -53,7 +53,8 @@ DynkvBind *dynkv_bind_create(ForeignScanState *node, const DynkvPlan *plan, Dynk
     bind->columns = columns;
     bind->codec = codec;
     bind->econtext = node->ss.ps.ps_ExprContext;
-    bind->values = ExecInitExprList(scan->fdw_exprs, (PlanState *)node);
+    bind->values = ExecInitExprList(list_truncate(list_copy(scan->fdw_exprs), plan->bound_count),
+                                    (PlanState *)node);
     bind->context =
         AllocSetContextCreate(CurrentMemoryContext, "dynkv key values", ALLOCSET_DEFAULT_SIZES);
     return bind;

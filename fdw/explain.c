@@ -9,6 +9,7 @@
 
 #include "executor/executor.h"
 #include "lib/stringinfo.h"
+#include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -51,6 +52,16 @@ static char *explain_key(ForeignScanState *node, const DynkvPlan *plan, ExplainS
                              value);
     }
     return text.data;
+}
+
+/* The conditions that nodes test. */
+static char *explain_filter(ForeignScanState *node, const DynkvPlan *plan, ExplainState *es)
+{
+    List *context =
+        set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, dynkv_plan_ancestors(node));
+
+    return deparse_expression((Node *)make_ands_explicit(plan->filter), context, es->verbose,
+                              false);
 }
 
 /* The columns that rows are ordered by: those of the key that have more than one value. */
@@ -99,6 +110,8 @@ void dynkvExplainForeignScan(ForeignScanState *node, ExplainState *es)
     ExplainPropertyText("Dynkv Access", explain_access(plan->access), es);
     if (plan->bound_count > 0)
         ExplainPropertyText("Dynkv Key", explain_key(node, plan, es), es);
+    if (plan->filter != NIL)
+        ExplainPropertyText("Dynkv Filter", explain_filter(node, plan, es), es);
     if (plan->order != DYNKV_ORDER_PARTITION)
         ExplainPropertyText("Dynkv Order", explain_order(node, plan), es);
     row_bound = dynkv_plan_row_bound(node);
@@ -109,6 +122,8 @@ void dynkvExplainForeignScan(ForeignScanState *node, ExplainState *es)
     counts = dynkv_scan_counts(node);
     ExplainPropertyUInteger("Dynkv Requests", NULL, counts.requests, es);
     ExplainPropertyUInteger("Dynkv Messages", NULL, counts.messages, es);
+    if (plan->filter != NIL)
+        ExplainPropertyUInteger("Dynkv Rows Examined", NULL, counts.examined, es);
     ExplainPropertyUInteger("Dynkv Rows Received", NULL, counts.received, es);
     ExplainPropertyUInteger("Dynkv Rows Fetched", NULL, counts.rows, es);
     ExplainPropertyUInteger("Dynkv Bytes Fetched", NULL, counts.bytes, es);

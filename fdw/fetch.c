@@ -14,6 +14,9 @@
 /* Partition keys scanned at once; each scan holds its pages. */
 #define FETCH_SCANS_AHEAD 8
 
+/* Where a filter leaves rows out, nodes look at so many pages for one. */
+#define FETCH_FILTER_PAGES 4
+
 /* One request, and the memory of the keys it asked for. */
 typedef struct FetchSlot {
     struct dynkv_request *get;
@@ -39,6 +42,7 @@ struct DynkvFetch {
     bool is_everything_asked; /* without a binding: the one target is taken */
     uint64 requests;
     uint64 received; /* by requests that are done with */
+    uint64 examined;
     /* They double while few entries are expected. */
     uint32 get_size; /* keys of the next get */
     int ahead;       /* slots that are in use at once */
@@ -119,11 +123,17 @@ static uint64 slot_received(const FetchSlot *slot)
     return received;
 }
 
+static uint64 slot_examined(const FetchSlot *slot)
+{
+    return slot->scan ? dynkv_scan_received(slot->scan).examined : 0;
+}
+
 static void fetch_drop_first(DynkvFetch *fetch)
 {
     FetchSlot *slot = fetch_first(fetch);
 
     fetch->received += slot_received(slot);
+    fetch->examined += slot_examined(slot);
     dynkv_guard_free_request(fetch->guard, slot->get);
     dynkv_guard_free_scan(fetch->guard, slot->scan);
     slot->get = NULL;
@@ -238,6 +248,11 @@ static bool fetch_start_scan(DynkvFetch *fetch, FetchSlot *slot)
     options.partition_key = target.key;
     options.lower = target.lower;
     options.upper = target.upper;
+    if (fetch->plan.filter && fetch->plan.filter->len > 0) {
+        options.filter = *fetch->plan.filter;
+        /* What is looked at costs less than what is sent. */
+        options.page_size *= FETCH_FILTER_PAGES;
+    }
     slot->scan =
         dynkv_guard_scan(fetch->guard, dynkv_scan_start(fetch->client, fetch->keyspace, &options));
     return true;
@@ -403,6 +418,15 @@ uint64 dynkv_fetch_received(const DynkvFetch *fetch)
     for (int i = 0; i < fetch->used; i++)
         received += slot_received(&fetch->slots[(fetch->first + i) % fetch->slot_max]);
     return received;
+}
+
+uint64 dynkv_fetch_examined(const DynkvFetch *fetch)
+{
+    uint64 examined = fetch->examined;
+
+    for (int i = 0; i < fetch->used; i++)
+        examined += slot_examined(&fetch->slots[(fetch->first + i) % fetch->slot_max]);
+    return examined;
 }
 
 uint64 dynkv_fetch_own_rows(const DynkvFetch *fetch, bool *has_any)

@@ -32,6 +32,8 @@ typedef struct DynkvFetchPlan {
     enum dynkv_order order; /* of the keys; PARTITION: any */
     uint64 expected; /* how many entries will be taken, if that is known; 0: all.  More may be. */
     bool keys_only;
+    const struct dynkv_slice
+        *filter;      /* for scans that are begun from now on; NULL, or empty: none */
     CommandId before; /* own writes of earlier commands than this one are seen */
 } DynkvFetchPlan;
 
@@ -50,6 +52,8 @@ extern void dynkv_fetch_restart(DynkvFetch *fetch, bool values_changed);
 extern uint64 dynkv_fetch_requests(const DynkvFetch *fetch);
 /* Rows that nodes have sent, whether they were given out or not. */
 extern uint64 dynkv_fetch_received(const DynkvFetch *fetch);
+/* Rows that nodes have looked at for those. */
+extern uint64 dynkv_fetch_examined(const DynkvFetch *fetch);
 /* Rows given out that the transaction has written itself; has_any: whether it might have. */
 extern uint64 dynkv_fetch_own_rows(const DynkvFetch *fetch, bool *has_any);
 extern void dynkv_fetch_close(DynkvFetch *fetch);

@@ -32,6 +32,7 @@
 #include "fdw/compat.h"
 #include "fdw/order.h"
 #include "fdw/plan.h"
+#include "fdw/qual.h"
 
 /* Rows of a table that was never analyzed: more than one would read whole for the sake of a few. */
 #define PLAN_DEFAULT_TUPLES   100000.0
@@ -446,6 +447,7 @@ DynkvPlan *dynkv_plan_read(ForeignScan *scan)
     foreach (cell, (List *)list_nth(private, PLAN_WANTED))
         plan->wanted = bms_add_member(plan->wanted, lfirst_int(cell));
     plan->bound_count = list_length(numbers) / 3;
+    plan->filter = list_copy_tail(scan->fdw_exprs, plan->bound_count);
     plan->bounds = palloc0(sizeof *plan->bounds * (size_t)Max(plan->bound_count, 1));
     for (int i = 0; i < plan->bound_count; i++) {
         plan->bounds[i].column = list_nth_int(numbers, 3 * i);
@@ -453,6 +455,16 @@ DynkvPlan *dynkv_plan_read(ForeignScan *scan)
         plan->bounds[i].value_type = (Oid)list_nth_int(numbers, 3 * i + 2);
     }
     return plan;
+}
+
+static List *plan_filter(RelOptInfo *rel, Oid relid, List *clauses)
+{
+    PlanRel *plan = rel->fdw_private;
+    Relation table = table_open(relid, NoLock);
+    List *filter = dynkv_quals_choose(rel, table, plan->options, clauses);
+
+    table_close(table, NoLock);
+    return filter;
 }
 
 ForeignScan *dynkvGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path,
@@ -465,6 +477,7 @@ ForeignScan *dynkvGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid, 
     List *values = NIL;
     List *quals = NIL;
     List *consumed = NIL;
+    List *tested = NIL;
     Bitmapset *wanted;
     bool wants_all, is_ctid_wanted, is_target;
     ListCell *cell;
@@ -476,13 +489,18 @@ ForeignScan *dynkvGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid, 
             continue; /* a gating node above looks at it */
         if (dynkv_match_is_null(rel, &plan->columns, clause, IS_NOT_NULL))
             continue;
-        if (plan_is_consumed(clause, bounds))
+        if (plan_is_consumed(clause, bounds)) {
             consumed = lappend(consumed, clause->clause);
-        else
+        } else {
             quals = lappend(quals, clause->clause);
+            tested = lappend(tested, clause);
+        }
     }
     foreach (cell, bounds)
         values = lappend(values, list_nth(lfirst(cell), 3));
+    /* A node tests for scans: of a key that is asked for by name, the row is on its way already. */
+    if (access != DYNKV_POINT_GET)
+        values = list_concat(values, plan_filter(rel, relid, tested));
     wanted = plan_wanted(rel, quals, &wants_all, &is_ctid_wanted);
     is_target = is_ctid_wanted && bms_is_member((int)rel->relid, root->all_result_relids);
     return make_foreignscan(tlist, quals, rel->relid, values,

@@ -1,8 +1,9 @@
 /*
  * plan.h: estimates, paths and plans of foreign scans, made without asking the cluster.
  *
- * A plan's fdw_exprs are the values of the bounds, in the order of its bounds; they are evaluated at
- * execution, so generic plans, parameters and joins bind keys like constants do.
+ * A plan's fdw_exprs are the values of the bounds, in the order of its bounds, and then the conditions that
+ * nodes test (qual.h); they are evaluated at execution, so generic plans, parameters and joins bind keys like
+ * constants do.
  */
 #ifndef DYNKV_FDW_PLAN_H
 #define DYNKV_FDW_PLAN_H
@@ -23,6 +24,7 @@ typedef struct DynkvPlan {
     Bitmapset *wanted;      /* else these, by attribute number; may be none */
     int bound_count;
     DynkvBound *bounds; /* clause and value are not set: values are in fdw_exprs */
+    List *filter;       /* conditions that nodes test; the plan's own */
 } DynkvPlan;
 
 /* In the current memory context. */

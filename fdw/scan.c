@@ -24,6 +24,7 @@
 #include "fdw/moment.h"
 #include "fdw/plan.h"
 #include "fdw/plan_tree.h"
+#include "fdw/qual.h"
 #include "fdw/rows.h"
 #include "fdw/scan.h"
 
@@ -37,6 +38,8 @@ typedef struct DynkvScanState {
     DynkvKeyColumns columns;
     DynkvCodec *codec;
     DynkvBind *bind;
+    DynkvQuals *quals; /* that nodes test; NULL: none */
+    struct dynkv_slice filter;
     DynkvRows *rows; /* of an UPDATE or DELETE's target; else NULL */
     DynkvConflict *conflict;
     bool needs_header; /* xmin, xmax, cmin or cmax is asked for */
@@ -86,6 +89,8 @@ DynkvScanCounts dynkv_scan_counts(ForeignScanState *node)
     if (state->fetch)
         counts.received = dynkv_fetch_received(state->fetch);
     if (state->fetch)
+        counts.examined = dynkv_fetch_examined(state->fetch);
+    if (state->fetch)
         counts.own_rows = dynkv_fetch_own_rows(state->fetch, &counts.has_own_writes);
     return counts;
 }
@@ -108,6 +113,7 @@ void dynkvBeginForeignScan(ForeignScanState *node, int eflags)
     dynkv_match_key_columns(rel, state->options, &state->columns);
     state->codec = dynkv_codec_create(rel, state->options);
     state->bind = dynkv_bind_create(node, state->plan, state->codec, &state->columns);
+    state->quals = dynkv_quals_create(node, state->options, state->plan->filter);
     state->conflict = dynkv_conflict_create(rel, state->options, state->codec,
                                             state->plan->wants_all ? NULL : state->plan->wanted,
                                             state->plan->wants_all || state->plan->wanted != NULL);
@@ -147,6 +153,7 @@ static void scan_connect(ForeignScanState *node)
         .order = state->plan->order,
         .expected = scan_expected(node),
         .keys_only = !dynkv_conflict_needs_value(state->conflict),
+        .filter = &state->filter,
         .before = scan_before(estate),
     };
 
@@ -163,6 +170,8 @@ static void scan_bind(ForeignScanState *node)
     if (!state->connection)
         scan_connect(node);
     dynkv_bind_evaluate(state->bind);
+    if (state->quals)
+        state->filter = dynkv_quals_evaluate(state->quals);
     state->now_ms = dynkv_now_ms();
     state->is_bound = true;
 }

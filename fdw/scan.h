@@ -11,6 +11,7 @@ typedef struct DynkvScanCounts {
     uint64 requests; /* gets and scans begun */
     uint64 messages; /* sent to nodes */
     uint64 received; /* rows that nodes have sent, whether they were looked at or not */
+    uint64 examined; /* rows that nodes have looked at for those, where they test conditions */
     uint64 rows;     /* keys that came with a row, before the query's own conditions */
     uint64 bytes;    /* of those keys and values */
     uint64 own_rows; /* of those rows, written by this transaction */

@@ -9,7 +9,7 @@ FUZZ_RUNS ?= 50000
 FUZZ_SEED ?= 1
 FUZZ_CC ?= clang
 FUZZ_DIR := $(BUILD)/fuzz
-FUZZ_TARGETS := message frame object version
+FUZZ_TARGETS := message frame object version filter
 FUZZ_CFLAGS := -std=c11 -D_GNU_SOURCE -O1 -g $(CL_WARN) -Icluster -I. -Itests/unit/wire \
                -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FUZZ_SOURCES := $(base_SOURCES) $(model_SOURCES) $(wire_SOURCES)

@@ -222,6 +222,9 @@ struct dynkv_scan_options {
     bool dead_too;
     enum dynkv_order order;
     uint64_t limit; /* entries in all; 0: none */
+    /* Not empty: rows of which this cannot be true need not be sent (model/filter.h); limit and expected
+     * count what is sent, page_size what a node looks at for a page. */
+    struct dynkv_slice filter;
     /* How many will be taken, if that is known: then little more is fetched.  0: all; more may be. */
     uint64_t expected;
     uint32_t page_size;   /* entries a page and node; 0: 1000 */
@@ -258,9 +261,10 @@ enum dynkv_scan_state dynkv_scan_next(struct dynkv_scan_handle *scan, struct dyn
 /* As next, but drives the client while it would WAIT. */
 enum dynkv_scan_state dynkv_scan_next_wait(struct dynkv_scan_handle *scan,
                                            struct dynkv_scan_item *item);
-/* What nodes have sent: entries, whether taken or not, and the bytes of their keys and objects. */
+/* What nodes have sent: entries, whether taken or not, and the bytes of their keys and objects.  And how many
+ * entries they have looked at for that, which is more where there is a filter. */
 struct dynkv_scan_received {
-    uint64_t entries, bytes;
+    uint64_t entries, bytes, examined;
 };
 struct dynkv_scan_received dynkv_scan_received(const struct dynkv_scan_handle *scan);
 enum dynkv_error dynkv_scan_error(const struct dynkv_scan_handle *scan);

@@ -148,6 +148,7 @@ static void take_options(struct dynkv_scan_handle *scan, const struct dynkv_scan
                       ? joined(options->upper.len ? scan->partition_key : (struct dynkv_slice){0},
                                options->upper, &scan->arena)
                       : dynkv_prefix_end(scan->partition_key, &scan->arena);
+    scan->filter = dynkv_slice_copy(options->filter, &scan->arena);
     scan->flags = (uint8_t)((options->keys_only ? DYNKV_SCAN_KEYS_ONLY : 0) |
                             (options->dead_too ? DYNKV_SCAN_DEAD_TOO : 0));
     scan->r = options->r;

@@ -280,6 +280,7 @@ static bool teach(struct dynkv_scan_stream *stream)
 static void count_received(struct dynkv_scan_handle *scan, const struct dynkv_scan_reply *reply)
 {
     scan->received.entries += reply->entry_count;
+    scan->received.examined += reply->examined;
     for (uint32_t i = 0; i < reply->entry_count; i++)
         scan->received.bytes += reply->entries[i].key.len + reply->entries[i].object.len;
 }
@@ -355,7 +356,9 @@ bool dynkv_scan_has_all(const struct dynkv_scan_handle *scan)
 static uint32_t page_limit(const struct dynkv_scan_stream *stream)
 {
     const struct dynkv_scan_handle *scan = stream->scan;
-    uint64_t left = scan->limit ? scan->limit - scan->given : UINT64_MAX;
+    /* Of what is looked at for a filter, nobody knows how much will be given. */
+    bool is_bound = scan->limit && !scan->filter.len;
+    uint64_t left = is_bound ? scan->limit - scan->given : UINT64_MAX;
 
     return left < stream->page_limit ? (uint32_t)left : stream->page_limit;
 }
@@ -384,6 +387,7 @@ void dynkv_stream_ask(struct dynkv_scan_stream *stream)
             stream->has_cursor ? dynkv_buf_slice(&stream->cursor) : (struct dynkv_slice){0},
         .limit = page_limit(stream),
         .order = (uint8_t)scan->order,
+        .filter = scan->filter,
     };
     stream->exchange = (struct dynkv_exchange){
         .owner = stream,

@@ -62,7 +62,7 @@ struct dynkv_scan_handle {
     uint64_t keyspace;
     uint32_t n;
     uint8_t r, flags;
-    struct dynkv_slice lower, upper, partition_key;
+    struct dynkv_slice lower, upper, partition_key, filter;
     uint32_t partition_first, partition_count;
     enum dynkv_order order;
     uint32_t page_size, deadline_ms;

@@ -24,6 +24,7 @@
     X(READ_ONE, read_one, "a read asks one replica, whatever r")                                  \
     X(SCAN_UNVERIFIED, scan_unverified, "a scan asks no other replica")                           \
     X(SCAN_UNSORTED, scan_unsorted, "a scan by key gives partition after partition")              \
+    X(FILTER_CONFLICTS, filter_conflicts, "a filter looks at the first of several siblings")      \
     X(FORGET_REQUESTS, forget_requests, "answered writes are not recognised")                     \
     X(ANSWER_EARLY, answer_early, "a put answers one acknowledgement too early")                  \
     X(APPLY_FIRST_OF_BATCH, apply_first_of_batch, "a replica stores the first item of a batch")   \

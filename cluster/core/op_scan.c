@@ -4,7 +4,7 @@
  *   READING    the page is read from the store here
  *   VERIFYING  r - 1 other replicas of each partition are told count and digest sum of what was read,
  *              and answer "equal", or with what they hold; that is merged in
- *   finished   dead objects are left out, the page is answered
+ *   finished   dead objects are left out, and what the filter rules out; the page is answered
  *
  * The page is cut into segments, one per partition it touches.  A replica that holds much more than we do
  * tells only the beginning; the page then ends there, and the cursor goes on from that place.  Keys that
@@ -22,6 +22,8 @@ struct scan_op {
     uint64_t keyspace;
     uint32_t n, r;
     uint8_t flags;
+    bool has_filter;
+    struct dynkv_filter filter;
     struct dynkv_slice lower, upper, first_lower;
     uint32_t *partitions; /* from the cursor on */
     uint32_t partition_count;
@@ -80,6 +82,12 @@ static void scan_finish(struct dynkv_node *node, struct scan_op *scan)
         .cursor_partition = scan->cursor_partition,
         .cursor_key = scan->cursor_key,
     };
+    struct scan_choice choice = {
+        .flags = scan->flags,
+        .now_ms = node->now_ms,
+        .filter = scan->has_filter ? &scan->filter : NULL,
+        .decides_conflicts = mutant_is(node, DYNKV_MUTANT_FILTER_CONFLICTS),
+    };
 
     scan_page_limit(&scan->page, DYNKV_SCAN_ITEMS_MAX, &scan->op.arena);
     if (scan->page.is_cut) {
@@ -89,8 +97,8 @@ static void scan_finish(struct dynkv_node *node, struct scan_op *scan)
     }
     if (mutant_is(node, DYNKV_MUTANT_SCAN_UNSORTED))
         scan->page.order = DYNKV_ORDER_PARTITION;
-    reply.entries = scan_page_entries(&scan->page, scan->flags, node->now_ms, &scan->op.arena,
-                                      &reply.entry_count);
+    reply.entries = scan_page_entries(&scan->page, &choice, &scan->op.arena, &reply.entry_count);
+    reply.examined = choice.examined;
     node->counters.scan_entries += reply.entry_count;
     node_answer(node, &scan->op.source, DYNKV_MESSAGE_SCAN_REPLY, &reply);
     scan_repair(node, scan);
@@ -449,6 +457,15 @@ static void scan_read(struct dynkv_node *node, struct scan_op *scan, uint32_t li
         limit_bytes && limit_bytes < CORE_SCAN_BYTES_MAX ? limit_bytes : CORE_SCAN_BYTES_MAX;
 }
 
+/* The filter, which lives as long as the operation. */
+static enum dynkv_error scan_take_filter(struct scan_op *scan, struct dynkv_slice filter)
+{
+    scan->has_filter = filter.len > 0;
+    return scan->has_filter ? dynkv_filter_decode(dynkv_slice_copy(filter, &scan->op.arena),
+                                                  &scan->op.arena, &scan->filter)
+                            : DYNKV_OK;
+}
+
 void on_scan(struct dynkv_node *node, const struct source *source, uint32_t deadline_ms,
              const struct dynkv_scan *body)
 {
@@ -464,6 +481,11 @@ void on_scan(struct dynkv_node *node, const struct source *source, uint32_t dead
     scan->n = keyspace->def.n;
     scan->r = body->r ? body->r : keyspace->def.r;
     scan->flags = body->flags;
+    if (scan_take_filter(scan, body->filter)) {
+        scan_fail(node, &scan->op, DYNKV_INVALID,
+                  "the scan's filter is none, or has too many columns, conditions or levels");
+        return;
+    }
     error = !scan_take_bounds(scan, body) || scan->r > scan->n
                 ? DYNKV_INVALID
                 : scan_take_partitions(node, scan, body);

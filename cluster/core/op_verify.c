@@ -52,6 +52,7 @@ static void verify_tell(struct verify_op *verify, uint32_t index,
                         struct dynkv_verify_result *result, size_t *bytes)
 {
     struct scan_page one = {.segments = &verify->page.segments[index], .segment_count = 1};
+    struct scan_choice everything = {.flags = DYNKV_SCAN_DEAD_TOO};
     uint32_t count;
 
     if (verify->page.is_cut && verify->page.cut_segment == index) {
@@ -59,7 +60,7 @@ static void verify_tell(struct verify_op *verify, uint32_t index,
         one.cut_key = verify->page.cut_key;
         result->truncated = 1;
     }
-    result->entries = scan_page_entries(&one, DYNKV_SCAN_DEAD_TOO, 0, &verify->op.arena, &count);
+    result->entries = scan_page_entries(&one, &everything, &verify->op.arena, &count);
     for (uint32_t i = 0; i < count; i++) {
         *bytes += result->entries[i].key.len + result->entries[i].object.len;
         result->entry_count++;
@@ -91,11 +92,12 @@ static void verify_tell_by_key(struct verify_op *verify, struct dynkv_verify_rep
         struct dynkv_verify_result *result = &reply->results[i];
         struct scan_page one = {
             .order = page->order, .segments = &page->segments[i], .segment_count = 1};
+        struct scan_choice everything = {.flags = DYNKV_SCAN_DEAD_TOO};
 
         result->equal = verify->known[i] || verify_is_equal(&page->segments[i], &verify->asked[i]);
         if (!result->equal)
-            result->entries = scan_page_entries(&one, DYNKV_SCAN_DEAD_TOO, 0, &verify->op.arena,
-                                                &result->entry_count);
+            result->entries =
+                scan_page_entries(&one, &everything, &verify->op.arena, &result->entry_count);
     }
 }
 

@@ -282,9 +282,23 @@ static struct dynkv_slice entry_encode(const struct scan_entry *entry, bool stri
     return dynkv_slice_copy(dynkv_buf_slice(scratch), arena);
 }
 
-struct dynkv_scan_entry *scan_page_entries(const struct scan_page *page, uint8_t flags,
-                                           uint64_t now_ms, struct dynkv_arena *arena,
-                                           uint32_t *count)
+/*
+ * Whether the filter leaves an entry out.  What a conflict is worth is the asker's to say, so an object of
+ * several siblings is never left out.
+ */
+static bool choice_leaves_out(const struct scan_choice *choice, const struct dynkv_object *object,
+                              struct dynkv_arena *arena)
+{
+    if (!choice->filter || object->sibling_count == 0 ||
+        (object->sibling_count > 1 && !choice->decides_conflicts) ||
+        dynkv_sibling_is_dead(&object->siblings[0], choice->now_ms))
+        return false;
+    return !(dynkv_filter_test(choice->filter, object->siblings[0].value, arena) &
+             DYNKV_FILTER_MAY_BE_TRUE);
+}
+
+struct dynkv_scan_entry *scan_page_entries(const struct scan_page *page, struct scan_choice *choice,
+                                           struct dynkv_arena *arena, uint32_t *count)
 {
     struct dynkv_buf scratch = {0};
     uint32_t listed;
@@ -295,13 +309,17 @@ struct dynkv_scan_entry *scan_page_entries(const struct scan_page *page, uint8_t
     for (uint32_t i = 0; i < listed; i++) {
         const struct scan_entry *entry = list[i].entry;
 
-        if (!(flags & DYNKV_SCAN_DEAD_TOO) && dynkv_object_is_dead(&entry->object, now_ms))
+        if (!(choice->flags & DYNKV_SCAN_DEAD_TOO) &&
+            dynkv_object_is_dead(&entry->object, choice->now_ms))
+            continue;
+        choice->examined++;
+        if (choice_leaves_out(choice, &entry->object, arena))
             continue;
         out[(*count)++] = (struct dynkv_scan_entry){
             .partition = list[i].partition,
             .partition_len = entry->partition_len,
             .key = entry->key,
-            .object = entry_encode(entry, flags & DYNKV_SCAN_KEYS_ONLY, &scratch, arena),
+            .object = entry_encode(entry, choice->flags & DYNKV_SCAN_KEYS_ONLY, &scratch, arena),
         };
     }
     dynkv_buf_fini(&scratch);

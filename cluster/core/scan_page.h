@@ -10,6 +10,7 @@
 #define DYNKV_CORE_SCAN_PAGE_H
 
 #include "core/node.h"
+#include "model/filter.h"
 #include "model/object.h"
 
 struct scan_entry {
@@ -60,9 +61,16 @@ enum dynkv_error scan_page_merge(struct scan_page *page, uint32_t segment,
 void scan_page_cut(struct scan_page *page, uint32_t segment, struct dynkv_slice key);
 /* Ends the page after so many entries, if it has more (merging may have made it grow). */
 void scan_page_limit(struct scan_page *page, uint32_t limit, struct dynkv_arena *arena);
-/* The entries of the page for the asker; flags: enum dynkv_scan_flag. */
-struct dynkv_scan_entry *scan_page_entries(const struct scan_page *page, uint8_t flags,
-                                           uint64_t now_ms, struct dynkv_arena *arena,
-                                           uint32_t *count);
+/* What of a page is for the asker. */
+struct scan_choice {
+    uint8_t flags; /* enum dynkv_scan_flag */
+    uint64_t now_ms;
+    const struct dynkv_filter *filter; /* NULL: none */
+    bool decides_conflicts;            /* a mutant's: by the first of several siblings */
+    uint32_t examined;                 /* entries that were looked at: counted here */
+};
+/* The entries of the page for the asker. */
+struct dynkv_scan_entry *scan_page_entries(const struct scan_page *page, struct scan_choice *choice,
+                                           struct dynkv_arena *arena, uint32_t *count);
 
 #endif

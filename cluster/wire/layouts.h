@@ -14,6 +14,7 @@
 #ifndef DYNKV_WIRE_LAYOUTS_H
 #define DYNKV_WIRE_LAYOUTS_H
 
+#include "model/filter.h"
 #include "wire/layout.h"
 #include "wire/message.h"
 

@@ -88,6 +88,7 @@ static LAYOUT(partition_range)
         U32(scan, limit),
         U32(scan, limit_bytes),
         U8(scan, order),
+        BYTES(scan, filter, DYNKV_FILTER_MAX),
 };
 LAYOUT(scan)
 
@@ -104,6 +105,7 @@ static const struct dynkv_field scan_reply_fields[] = {
     U8(scan_reply, more),
     U32(scan_reply, cursor_partition),
     BYTES(scan_reply, cursor_key, BOUND_MAX),
+    U32(scan_reply, examined),
 };
 LAYOUT(scan_reply)
 

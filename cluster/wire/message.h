@@ -344,6 +344,9 @@ struct dynkv_scan {
     uint32_t limit;       /* entries; 0: the most the node gives */
     uint32_t limit_bytes; /* 0: the most the node gives */
     uint8_t order;        /* enum dynkv_order */
+    /* Not empty: an encoded filter (model/filter.h).  Of keys with one sibling, alive, those of which it
+     * cannot be true are left out; limit and limit_bytes count them all the same. */
+    struct dynkv_slice filter;
 };
 
 struct dynkv_scan_entry {
@@ -359,6 +362,7 @@ struct dynkv_scan_reply {
     uint8_t more; /* not the end: ask again with this cursor (entries may be empty all the same) */
     uint32_t cursor_partition;
     struct dynkv_slice cursor_key;
+    uint32_t examined; /* entries, with those that the filter has left out */
 };
 
 struct dynkv_repair_item {

@@ -1,13 +1,14 @@
 /*
- * make_corpus.c: writes the seeds of the fuzz targets: valid messages, frames, objects and vectors.
+ * make_corpus.c: writes the seeds of the fuzz targets: valid messages, frames, objects, vectors and filters.
  *
- *   make_corpus DIRECTORY      makes DIRECTORY/{message,frame,object,version}/NNN
+ *   make_corpus DIRECTORY      makes DIRECTORY/{message,frame,object,version,filter}/NNN
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "model/filter.h"
 #include "model/object.h"
 #include "random_body.h"
 #include "wire/frame.h"
@@ -166,6 +167,59 @@ static void write_objects(const char *directory, struct dynkv_random *random)
     dynkv_arena_fini(&arena);
 }
 
+/* One comparison of each kind with a constant of each type, on two columns of which one is looked for. */
+static void write_filter(const char *directory, unsigned number, enum dynkv_filter_format format,
+                         enum dynkv_filter_type type, struct dynkv_random *random)
+{
+    static const char row[] = "\x83\xa1n\xce\x00\x01\x02\x03\xa1t\xa3"
+                              "abc\xa1x\xc0";
+    static const char json[] = "{\"n\": -12.5e3, \"t\": \"a\\u00e9\", \"x\": [null, {}]}";
+    struct dynkv_filter_column columns[] = {{type, 0, dynkv_slice_text("n")},
+                                            {DYNKV_FILTER_TEXT, 3, dynkv_slice_text("t")}};
+    struct dynkv_filter_value values[] = {
+        {(int64_t)dynkv_random_below(random, 1000), 1.5, dynkv_slice_text("abc")},
+        {1000, 2.5, dynkv_slice_text("abd")}};
+    struct dynkv_filter_node not_null = {.op = DYNKV_FILTER_IS_NULL};
+    struct dynkv_filter_node some[] = {
+        {.op = (enum dynkv_filter_op)(DYNKV_FILTER_EQ + number % 5),
+         .column = type < DYNKV_FILTER_BOOL,
+         .values = values,
+         .value_count = 1},
+        {.op = DYNKV_FILTER_IN, .column = 1, .values = values, .value_count = 2},
+        {.op = DYNKV_FILTER_NOT, .children = &not_null, .child_count = 1},
+        {.op = DYNKV_FILTER_NULL},
+    };
+    struct dynkv_filter filter = {
+        .format = format,
+        .columns = columns,
+        .column_count = 2,
+        .root = {.op = number % 2 ? DYNKV_FILTER_AND : DYNKV_FILTER_OR,
+                 .children = some,
+                 .child_count = 4},
+    };
+    struct dynkv_buf encoded = {0}, bytes = {0};
+
+    dynkv_filter_encode(&filter, &encoded);
+    dynkv_put_u8(&bytes, (uint8_t)encoded.len);
+    dynkv_put_u8(&bytes, (uint8_t)(encoded.len >> 8));
+    dynkv_put_raw(&bytes, dynkv_buf_slice(&encoded));
+    dynkv_put_raw(&bytes, format == DYNKV_FILTER_ROW ? dynkv_slice(row, sizeof row - 1)
+                                                     : dynkv_slice(json, sizeof json - 1));
+    write_seed(directory, "filter", number, dynkv_buf_slice(&bytes));
+    dynkv_buf_fini(&encoded);
+    dynkv_buf_fini(&bytes);
+}
+
+static void write_filters(const char *directory, struct dynkv_random *random)
+{
+    unsigned number = 0;
+
+    for (int type = DYNKV_FILTER_ANY; type <= DYNKV_FILTER_TIMESTAMPTZ; type++) {
+        write_filter(directory, number++, DYNKV_FILTER_ROW, (enum dynkv_filter_type)type, random);
+        write_filter(directory, number++, DYNKV_FILTER_JSON, (enum dynkv_filter_type)type, random);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct dynkv_random random = dynkv_random(1);
@@ -180,5 +234,6 @@ int main(int argc, char **argv)
     write_frames(argv[1], &random);
     write_versions(argv[1], &random);
     write_objects(argv[1], &random);
+    write_filters(argv[1], &random);
     return 0;
 }

@@ -20,6 +20,7 @@
  *   15 serve     check_final.c     with all members reachable every request succeeds
  *   C  clock     check_clock.c     what was caused later is stamped later
  *   O  order     scan.c            a scan gives keys in the order that was asked for
+ *   F  filter    check_filter.c    a filter leaves out nothing that may match, and gives what does alone
  */
 #ifndef DYNKV_SIM_CHECK_H
 #define DYNKV_SIM_CHECK_H
@@ -124,6 +125,9 @@ void check_clock_change(struct sim *sim, const struct sim_change *change,
                         const struct sim_write *write, const struct dynkv_sibling *sibling);
 void check_quorum(struct sim *sim, const struct sim_need *need, const struct dynkv_object *object,
                   uint32_t r);
+/* entry NULL: the page does not have the key. */
+void check_filter(struct sim *sim, const struct sim_need *need, uint32_t least,
+                  const struct dynkv_object *entry);
 void check_final_siblings(struct sim *sim);
 void check_final_identical(struct sim *sim);
 void check_final_quiet(struct sim *sim);

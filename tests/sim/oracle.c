@@ -78,10 +78,14 @@ struct sim_write *oracle_write_new(struct sim *sim, struct sim_key *key)
 
 struct sim_write *oracle_write_of(struct sim *sim, const struct dynkv_sibling *sibling)
 {
-    struct dynkv_cursor cursor = dynkv_cursor(sibling->value);
-    uint32_t number = dynkv_get_u32(&cursor);
+    const uint8_t *at = sibling->value.data;
+    uint32_t number = 0;
 
-    return cursor.failed || number >= sim->write_count ? NULL : sim->writes[number];
+    if (sibling->value.len < SIM_VALUE_NUMBER + 4)
+        return NULL;
+    for (uint32_t i = 0; i < 4; i++)
+        number = number << 8 | at[SIM_VALUE_NUMBER + i];
+    return number >= sim->write_count ? NULL : sim->writes[number];
 }
 
 bool object_has_dot(const struct dynkv_object *object, struct dynkv_dot dot)

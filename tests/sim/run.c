@@ -331,15 +331,12 @@ static void heal_write(struct sim *sim, struct sim_key *key)
                              .item_count = 1,
                              .client = 1,
                              .sequence = write->number};
-    uint8_t *value = dynkv_arena_calloc(&sim->arena, 1, 4);
     struct sim_node *node;
     union dynkv_body reply;
     uint32_t live;
     uint8_t type;
 
-    for (size_t i = 0; i < 4; i++)
-        value[i] = (uint8_t)(write->number >> 8 * i);
-    write->value = item.value = dynkv_slice(value, 4);
+    write->value = item.value = sim_value(sim, write->number, 0);
     write->is_asked = true;
     node = heal_replica(sim, key, &live);
     if (!node)

@@ -2,7 +2,9 @@
  * scan.c: scans, page by page, of partitions that the asked node holds.  A page speaks for all keys from where
  * it began to its cursor; of those, every acknowledged write must be in it, if r and w overlap.
  */
+#include "base/hash.h"
 #include "check.h"
+#include "model/filter.h"
 #include "sim.h"
 
 #define SCAN_PAGES_MAX 8u
@@ -68,6 +70,29 @@ static void scan_draw(struct sim *sim, struct sim_client *client)
     }
 }
 
+/* Writes from some number on; drawn beside the workload's own draws, so that seeds keep their meaning. */
+static void scan_draw_filter(struct sim *sim, struct sim_client *client)
+{
+    uint64_t draw = dynkv_hash_pair(sim->seed, client->serial);
+    struct dynkv_filter_column column = {DYNKV_FILTER_INT8, 0, dynkv_slice_text("n")};
+    struct dynkv_filter_value least;
+    struct dynkv_filter filter = {
+        .format = DYNKV_FILTER_ROW,
+        .columns = &column,
+        .column_count = 1,
+        .root = {.op = DYNKV_FILTER_GE, .values = &least, .value_count = 1},
+    };
+
+    client->filter_least = 0;
+    if (draw % 3 || sim->write_count == 0)
+        return;
+    client->filter_least = (uint32_t)(draw / 3 % sim->write_count);
+    least = (struct dynkv_filter_value){.integer = client->filter_least};
+    dynkv_buf_reset(&sim->scratch);
+    dynkv_filter_encode(&filter, &sim->scratch);
+    client->scan.filter = dynkv_slice_copy(dynkv_buf_slice(&sim->scratch), &client->arena);
+}
+
 void sim_scan_begin(struct sim *sim, struct sim_client *client)
 {
     const struct sim_keyspace_plan *plan = &sim->keyspaces[client->keyspace].plan;
@@ -77,6 +102,7 @@ void sim_scan_begin(struct sim *sim, struct sim_client *client)
     client->r = sim_draw_quorum(sim, plan->r, plan->n);
     client->pages = 0;
     scan_draw(sim, client);
+    scan_draw_filter(sim, client);
     for (uint32_t i = 0; i < sim->swarm.keys; i++) {
         struct sim_key *key = &sim->keys[i];
 
@@ -109,6 +135,10 @@ static void page_check_key(struct sim *sim, struct sim_client *client,
         sim_violation(sim, "1", "a scan was answered with an object that cannot be decoded");
         return;
     }
+    if (client->scan.filter.len)
+        check_filter(sim, need, client->filter_least, entry ? &object : NULL);
+    if (!entry && client->scan.filter.len)
+        return;
     if (entry)
         check_on_seen(sim, need->key, &object);
     check_quorum(sim, need, &object, client->r);

@@ -232,6 +232,9 @@ void sim_network_reply(struct sim *sim, struct sim_node *from, uint64_t token,
 struct sim_write;
 struct sim_key;
 
+/* Where a value has the number of its write, big-endian (workload.c). */
+#define SIM_VALUE_NUMBER 4u
+
 enum sim_op_kind {
     SIM_OP_NONE,
     SIM_OP_PUT,
@@ -266,6 +269,7 @@ struct sim_client {
     struct dynkv_read_quorum read;
     uint32_t read_nodes[DYNKV_REPLICAS_MAX];
     struct dynkv_scan scan;
+    uint32_t filter_least; /* of a scan with a filter: numbers of writes from here on */
     uint32_t pages;
     struct dynkv_arena arena;                  /* of the operation */
     struct dynkv_slice contexts[SIM_KEYS_MAX]; /* by key: what it read last; arena of the seed */
@@ -275,6 +279,8 @@ void sim_client_next(struct sim *sim, struct sim_client *client);
 void sim_client_on_reply(struct sim *sim, uint64_t token, struct dynkv_slice bytes);
 void sim_client_on_timeout(struct sim *sim, struct sim_client *client, uint64_t serial);
 void sim_client_on_hedge(struct sim *sim, struct sim_client *client, uint64_t serial);
+/* The value of a write, in the arena of the seed. */
+struct dynkv_slice sim_value(struct sim *sim, uint32_t number, uint8_t len);
 /* For the kinds of operations, each in its file. */
 void sim_client_end(struct sim *sim, struct sim_client *client);
 void sim_client_ask(struct sim *sim, struct sim_client *client, uint32_t node, uint32_t sub,

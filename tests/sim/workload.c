@@ -108,6 +108,21 @@ void sim_client_saw(struct sim *sim, struct sim_client *client, struct sim_key *
 
 /* ---- writes ---- */
 
+/* A row, so that filters can be tested: {"n": uint32 number of the write, "p": len bytes}. */
+struct dynkv_slice sim_value(struct sim *sim, uint32_t number, uint8_t len)
+{
+    static const uint8_t head[] = "\x82\xa1n\xce\0\0\0\0\xa1p\xc4"; /* its end: the length */
+    uint8_t *value = dynkv_arena_calloc(&sim->arena, 1, sizeof head + len);
+
+    memcpy(value, head, sizeof head);
+    for (size_t i = 0; i < 4; i++)
+        value[SIM_VALUE_NUMBER + i] = (uint8_t)(number >> 8 * (3 - i) & 0xff);
+    value[sizeof head - 1] = len;
+    for (size_t i = 0; i < len; i++)
+        value[sizeof head + i] = (uint8_t)((number + i) & 0xff);
+    return dynkv_slice(value, sizeof head + len);
+}
+
 static struct sim_key *workload_key(struct sim *sim, uint8_t keyspace)
 {
     for (;;) {
@@ -137,8 +152,7 @@ static struct sim_write *write_draw(struct sim *sim, const struct sim_client *cl
                                     struct sim_key *key)
 {
     struct sim_write *write = oracle_write_new(sim, key);
-    size_t len = 4 + sim_below(&sim->work_random, 40);
-    uint8_t *value;
+    uint8_t len = (uint8_t)sim_below(&sim->work_random, 40);
 
     write->client = client->id;
     write->sequence = client->sequence;
@@ -147,10 +161,7 @@ static struct sim_write *write_draw(struct sim *sim, const struct sim_client *cl
         write->item_flags |= DYNKV_PUT_DELETE;
         return write;
     }
-    value = dynkv_arena_calloc(&sim->arena, 1, len);
-    for (size_t i = 0; i < len; i++)
-        value[i] = (uint8_t)((i < 4 ? write->number >> 8 * i : write->number + i) & 0xff);
-    write->value = dynkv_slice(value, len);
+    write->value = sim_value(sim, write->number, len);
     if (sim_percent(&sim->work_random, sim->swarm.ttl_share))
         write->expires_at_ms =
             SIM_WALL_START_MS + sim->now_us / SIM_MS + sim_below(&sim->work_random, 5000);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "cluster.h"
+#include "model/filter.h"
 
 #define KEYS 200
 
@@ -358,6 +359,125 @@ static void impossible_scans_are_refused(void **state)
     cluster_free(c);
 }
 
+/* A scan for n >= 100 of what fill_numbers wrote; bytes: what may stand in place of the filter. */
+static struct dynkv_scan filter_scan(struct cluster *c, uint64_t ks, struct dynkv_slice bytes)
+{
+    static struct dynkv_partition_range all = {0, 16};
+    struct dynkv_filter_column column = {DYNKV_FILTER_INT4, 0, dynkv_slice_text("n")};
+    struct dynkv_filter_value least = {.integer = 100};
+    struct dynkv_filter filter = {
+        .format = DYNKV_FILTER_JSON,
+        .columns = &column,
+        .column_count = 1,
+        .root = {.op = DYNKV_FILTER_GE, .values = &least, .value_count = 1},
+    };
+    struct dynkv_buf encoded = {0};
+    struct dynkv_scan scan = {.keyspace = ks,
+                              .r = 2,
+                              .partitions = &all,
+                              .partition_count = 1,
+                              .limit = 10,
+                              .filter = bytes};
+
+    if (!bytes.len) {
+        dynkv_filter_encode(&filter, &encoded);
+        scan.filter = dynkv_slice_copy(dynkv_buf_slice(&encoded), cluster_arena(c));
+        dynkv_buf_fini(&encoded);
+    }
+    return scan;
+}
+
+/* Key i is {"n": i}. */
+static uint64_t fill_numbers(struct cluster *c)
+{
+    uint64_t ks = cluster_keyspace(c, 0, "t", 3, 2, 2);
+    char key[16], value[24];
+
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof key, "key%d", i);
+        snprintf(value, sizeof value, "{\"n\": %d}", i);
+        assert_int_equal(cluster_put(c, (uint32_t)i % 3, ks, key, value, NULL).error, DYNKV_OK);
+    }
+    return ks;
+}
+
+static void a_filter_leaves_out_what_does_not_match_and_says_how_much_it_examined(void **state)
+{
+    struct cluster *c = cluster_new(3, 16);
+    uint64_t ks = fill_numbers(c);
+    struct dynkv_scan body = filter_scan(c, ks, dynkv_slice(NULL, 0));
+    struct dynkv_envelope envelope;
+    union dynkv_body reply;
+    uint32_t entries = 0, examined = 0;
+    unsigned number;
+
+    (void)state;
+    do {
+        assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_SCAN, &body, 3000, &envelope, &reply));
+        assert_int_equal(envelope.type, DYNKV_MESSAGE_SCAN_REPLY);
+        assert_true(reply.scan_reply.examined <= body.limit);
+        assert_true(reply.scan_reply.entry_count <= reply.scan_reply.examined);
+        for (uint32_t i = 0; i < reply.scan_reply.entry_count; i++) {
+            char key[16] = {0};
+
+            memcpy(key, reply.scan_reply.entries[i].key.data, reply.scan_reply.entries[i].key.len);
+            assert_int_equal(sscanf(key, "key%u", &number), 1);
+            assert_true(number >= 100);
+        }
+        entries += reply.scan_reply.entry_count;
+        examined += reply.scan_reply.examined;
+        body.has_cursor = 1;
+        body.cursor_partition = reply.scan_reply.cursor_partition;
+        body.cursor_key = dynkv_slice_copy(reply.scan_reply.cursor_key, cluster_arena(c));
+    } while (reply.scan_reply.more);
+    assert_int_equal(entries, KEYS - 100);
+    assert_int_equal(examined, KEYS);
+    cluster_free(c);
+}
+
+/* What the asked node has missed is known when the filter is asked, and siblings are nobody's but the asker's. */
+static void a_filter_is_asked_when_the_replicas_agree_and_of_one_value(void **state)
+{
+    static const uint8_t nothing_seen[] = {0};
+    struct dynkv_slice blind = dynkv_slice(nothing_seen, sizeof nothing_seen);
+    struct cluster *c = cluster_new(3, 16);
+    uint64_t ks = cluster_keyspace(c, 0, "t", 3, 2, 2);
+    struct dynkv_scan body = filter_scan(c, ks, dynkv_slice(NULL, 0));
+    struct dynkv_envelope envelope;
+    union dynkv_body reply;
+
+    (void)state;
+    cluster_put(c, 0, ks, "missed", "{\"n\": 1}", NULL);
+    cluster_put(c, 0, ks, "both", "{\"n\": 1}", NULL);
+    cluster_run(c, 500);
+    cluster_cut(c, 1, 0, true);
+    cluster_cut(c, 2, 0, true);
+    cluster_put(c, 1, ks, "missed", "{\"n\": 100}", NULL);
+    cluster_cut(c, 1, 0, false);
+    cluster_cut(c, 2, 0, false);
+    cluster_put(c, 1, ks, "both", "{\"n\": 2}", &blind);
+    body.limit = 0;
+    assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_SCAN, &body, 3000, &envelope, &reply));
+    assert_int_equal(envelope.type, DYNKV_MESSAGE_SCAN_REPLY);
+    assert_int_equal(reply.scan_reply.entry_count, 2);
+    cluster_free(c);
+}
+
+static void a_filter_that_is_none_is_refused(void **state)
+{
+    struct cluster *c = cluster_new(3, 16);
+    uint64_t ks = cluster_keyspace(c, 0, "t", 3, 2, 2);
+    struct dynkv_scan body = filter_scan(c, ks, dynkv_slice_text("no filter"));
+    struct dynkv_envelope envelope;
+    union dynkv_body reply;
+
+    (void)state;
+    assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_SCAN, &body, 1000, &envelope, &reply));
+    assert_int_equal(envelope.type, DYNKV_MESSAGE_ERROR);
+    assert_int_equal(reply.error_reply.error, DYNKV_INVALID);
+    cluster_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +492,9 @@ int main(void)
         cmocka_unit_test(keys_only_leaves_the_values_out),
         cmocka_unit_test(a_scan_goes_on_when_the_verifying_replica_dies),
         cmocka_unit_test(impossible_scans_are_refused),
+        cmocka_unit_test(a_filter_leaves_out_what_does_not_match_and_says_how_much_it_examined),
+        cmocka_unit_test(a_filter_is_asked_when_the_replicas_agree_and_of_one_value),
+        cmocka_unit_test(a_filter_that_is_none_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
