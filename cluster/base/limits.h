@@ -19,6 +19,9 @@
 #define DYNKV_SIBLINGS_HARD_MAX   1000u /* siblings a decoder accepts in one object */
 #define DYNKV_ACTORS_MAX          1024u /* entries of one version vector */
 #define DYNKV_MEMBERS_MAX         1024u /* members of one cluster */
+#define DYNKV_PLACES_MAX          4096u /* places of a ring, those that were given up too */
+#define DYNKV_CHANGES_MAX         64u   /* joins, leaves and replacements of one staged change */
+#define DYNKV_BLOCKERS_MAX        64u   /* reasons told why a change cannot be committed */
 #define DYNKV_NEWS_MAX            64u   /* member records, and reports, that one ping carries */
 #define DYNKV_NAME_MAX            63u   /* node, zone, keyspace and cluster names */
 #define DYNKV_URL_MAX             255u  /* listen and peer addresses */

@@ -60,5 +60,9 @@ extern const struct dynkv_layout dynkv_layout_accuser;
 extern const struct dynkv_layout dynkv_layout_member;
 extern const struct dynkv_layout dynkv_layout_keyspace_info;
 extern const struct dynkv_layout dynkv_layout_scan_entry;
+extern const struct dynkv_layout dynkv_layout_place;
+extern const struct dynkv_layout dynkv_layout_ring_table;
+extern const struct dynkv_layout dynkv_layout_change_record;
+extern const struct dynkv_layout dynkv_layout_replicate_item;
 
 #endif

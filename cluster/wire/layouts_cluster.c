@@ -51,8 +51,15 @@ static const struct dynkv_field member_fields[] = {
     U8(member, holds_data),
     FIXED64(member, left),
     LIST(member, accusers, accuser_count, accuser, DYNKV_MEMBERS_MAX),
+    FIXED64(member, excluded),
 };
 LAYOUT(member)
+
+static const struct dynkv_field place_fields[] = {
+    FIXED64(place, id), FIXED64(place, holder), FIXED64(place, zone),
+    U32(place, weight), FIXED64(place, joined), FIXED64(place, left),
+};
+LAYOUT(place)
 
 static const struct dynkv_field ring_request_fields[] = {
     FIXED64(ring_request, known_version),
@@ -65,6 +72,8 @@ static const struct dynkv_field ring_reply_fields[] = {
     U32(ring_reply, partitions),
     LIST(ring_reply, members, member_count, member, DYNKV_MEMBERS_MAX),
     LIST(ring_reply, down, down_count, accuser, DYNKV_MEMBERS_MAX),
+    U64(ring_reply, epoch),
+    LIST(ring_reply, places, place_count, place, DYNKV_PLACES_MAX),
 };
 LAYOUT(ring_reply)
 

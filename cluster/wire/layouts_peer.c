@@ -8,12 +8,12 @@ static const struct dynkv_field replicate_item_fields[] = {
     U32(replicate_item, partition_len),
     BYTES(replicate_item, object, DYNKV_MESSAGE_MAX),
 };
-static LAYOUT(replicate_item)
+LAYOUT(replicate_item)
 
-    static const struct dynkv_field replicate_fields[] = {
-        FIXED64(replicate, keyspace),
-        LIST(replicate, items, item_count, replicate_item, DYNKV_BATCH_ITEMS_MAX),
-        FIXED64(replicate, hint_for),
+static const struct dynkv_field replicate_fields[] = {
+    FIXED64(replicate, keyspace),
+    LIST(replicate, items, item_count, replicate_item, DYNKV_BATCH_ITEMS_MAX),
+    FIXED64(replicate, hint_for),
 };
 LAYOUT(replicate)
 
@@ -96,6 +96,9 @@ static const struct dynkv_field gossip_fields[] = {
     LIST(gossip, members, member_count, member, DYNKV_MEMBERS_MAX),
     LIST(gossip, keyspaces, keyspace_count, keyspace_info, DYNKV_KEYSPACES_MAX),
     U8(gossip, answer),
+    LIST(gossip, tables, table_count, ring_table, 1),
+    LIST(gossip, changes, change_count, change_record, 1),
+    U8(gossip, unsure),
 };
 LAYOUT(gossip)
 
@@ -111,6 +114,8 @@ static const struct dynkv_field join_reply_fields[] = {
     U32(join_reply, partitions),
     LIST(join_reply, members, member_count, member, DYNKV_MEMBERS_MAX),
     LIST(join_reply, keyspaces, keyspace_count, keyspace_info, DYNKV_KEYSPACES_MAX),
+    LIST(join_reply, tables, table_count, ring_table, 1),
+    LIST(join_reply, changes, change_count, change_record, 1),
 };
 LAYOUT(join_reply)
 
@@ -179,6 +184,7 @@ static const struct dynkv_field leaf_keys_fields[] = {
     U32(leaf_keys, partition),
     LIST(leaf_keys, leaves, leaf_count, tree_index, DYNKV_TREE_LEAVES),
     BYTES(leaf_keys, lower, BOUND_MAX),
+    U8(leaf_keys, busy_too),
 };
 LAYOUT(leaf_keys)
 
