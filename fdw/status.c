@@ -14,7 +14,7 @@
 #include "fdw/catalog.h"
 #include "fdw/compat.h"
 #include "fdw/srf.h"
-#include "model/ring.h"
+#include "wire/places.h"
 
 /* A node that does not answer in this time is shown without what it alone knows. */
 #define STATUS_NODE_DEADLINE_MS 2000
@@ -203,22 +203,15 @@ Datum dynkv_keyspaces(PG_FUNCTION_ARGS)
 
 /* ---- the ring ---- */
 
-/* The ring that the nodes use, computed here from the same members; the caller frees it. */
+/* The ring that the nodes use, computed here from the same places; the caller frees it. */
 static struct dynkv_ring *status_make_ring(const struct dynkv_ring_reply *reply)
 {
-    struct dynkv_ring_member *members = palloc(sizeof *members * Max(reply->member_count, 1));
     struct dynkv_ring *ring;
-    uint32 i;
 
-    for (i = 0; i < reply->member_count; i++)
-        members[i] = (struct dynkv_ring_member){
-            .id = reply->members[i].id,
-            .zone = dynkv_ring_zone(reply->members[i].zone),
-            .joined = reply->members[i].joined,
-            .left = reply->members[i].left,
-            .weight = reply->members[i].weight,
-        };
-    ring = dynkv_ring_new(members, reply->member_count, reply->partitions);
+    if (!dynkv_places_are_possible(reply->places, reply->place_count))
+        dynkv_report(ERROR, DYNKV_MALFORMED, "A node told a ring that cannot be.", DYNKV_READING,
+                     NULL);
+    ring = dynkv_places_ring(reply->places, reply->place_count, reply->partitions);
     if (dynkv_ring_version(ring) != reply->ring_version) {
         dynkv_ring_free(ring);
         dynkv_report(ERROR, DYNKV_RING_CHANGED,

@@ -7,7 +7,7 @@
 #include "cli/command.h"
 #include "cli/members.h"
 #include "cli/table.h"
-#include "model/ring.h"
+#include "wire/places.h"
 
 /* The replicas that the overview counts: the N of a keyspace that nobody chose otherwise. */
 #define OVERVIEW_N 3u
@@ -20,10 +20,9 @@ struct ring_run {
     struct dynkv_ring *ring;
 };
 
-/* The ring that the nodes use, computed here from the same members. */
+/* The ring that the nodes use, computed here from the same places. */
 static int open_ring(struct ring_run *run)
 {
-    struct dynkv_ring_member *members;
     int code;
 
     run->request = dynkv_ring_start(run->cli->client, (uint32_t)run->cli->options->deadline_ms);
@@ -33,21 +32,14 @@ static int open_ring(struct ring_run *run)
     run->reply = dynkv_request_ring(run->request);
     dynkv_members_init(&run->members, run->reply->members, run->reply->member_count,
                        run->reply->down, run->reply->down_count);
-    members = dynkv_calloc((size_t)run->members.count + 1, sizeof *members);
-    for (uint32_t i = 0; i < run->members.count; i++)
-        members[i] = (struct dynkv_ring_member){
-            .id = run->members.list[i].id,
-            .zone = dynkv_ring_zone(run->members.list[i].zone),
-            .joined = run->members.list[i].joined,
-            .left = run->members.list[i].left,
-            .weight = run->members.list[i].weight,
-        };
-    run->ring = dynkv_ring_new(members, run->members.count, run->reply->partitions);
-    free(members);
+    if (!dynkv_places_are_possible(run->reply->places, run->reply->place_count))
+        return dynkv_cli_fail(DYNKV_MALFORMED, "the node told a ring that cannot be");
+    run->ring = dynkv_places_ring(run->reply->places, run->reply->place_count,
+                                  run->reply->partitions);
     if (dynkv_ring_version(run->ring) != run->reply->ring_version)
         return dynkv_cli_fail(
             DYNKV_RING_CHANGED,
-            "the node's ring is not the one of its members: it is changing, or the "
+            "the node's ring is not the one of its places: it is changing, or the "
             "node is of another version; try again");
     return DYNKV_EXIT_OK;
 }

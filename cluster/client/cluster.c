@@ -8,8 +8,6 @@
 #include "base/hash.h"
 #include "client/client.h"
 
-#define WEIGHT_MAX 10000u /* of a member, model/ring.h */
-
 /* ---- members ---- */
 
 /* Where a member is, or would be inserted. */
@@ -20,7 +18,7 @@ static uint32_t member_place(const struct dynkv_cluster *cluster, uint64_t id)
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
 
-        if (cluster->members[middle].ring.id < id)
+        if (cluster->members[middle].id < id)
             low = middle + 1;
         else
             high = middle;
@@ -32,7 +30,7 @@ static struct dynkv_cluster_member *member_find(const struct dynkv_cluster *clus
 {
     uint32_t place = member_place(cluster, id);
 
-    if (place < cluster->member_count && cluster->members[place].ring.id == id)
+    if (place < cluster->member_count && cluster->members[place].id == id)
         return &cluster->members[place];
     return NULL;
 }
@@ -48,35 +46,24 @@ static struct dynkv_cluster_member *member_insert(struct dynkv_cluster *cluster,
     memmove(member + 1, member, (cluster->member_count - place) * sizeof *member);
     cluster->member_count++;
     memset(member, 0, sizeof *member);
-    member->ring.id = id;
+    member->id = id;
     return member;
-}
-
-/* What a node says of a member, if it can be used at all: the ring asserts what we must check here. */
-static bool member_is_usable(const struct dynkv_member *member)
-{
-    return member->id && member->weight && member->weight <= WEIGHT_MAX;
 }
 
 static void member_learn(struct dynkv_cluster *cluster, const struct dynkv_member *told)
 {
     struct dynkv_cluster_member *member = member_find(cluster, told->id);
-    uint64_t left = told->left;
 
     if (!member) {
         if (cluster->member_count == DYNKV_MEMBERS_MAX)
             return;
         member = member_insert(cluster, told->id);
-    } else if (member->ring.left) {
-        left = member->ring.left;
     }
-    member->ring.left = left;
+    member->is_gone |= told->left || told->excluded;
     if (told->incarnation < member->incarnation)
         return;
     member->incarnation = told->incarnation;
-    member->ring.zone = dynkv_ring_zone(told->zone);
-    member->ring.joined = told->joined;
-    member->ring.weight = told->weight;
+    member->joined = told->joined;
 }
 
 /* The sessions that stand for members, by what this reply says of their addresses. */
@@ -105,7 +92,7 @@ static void assign_sessions(struct dynkv_client *client, const struct dynkv_ring
     for (uint32_t i = 0; i < reply->member_count; i++) {
         struct dynkv_cluster_member *member = member_find(cluster, reply->members[i].id);
 
-        if (!member || member->ring.left || reply->members[i].incarnation < member->incarnation)
+        if (!member || member->is_gone || reply->members[i].incarnation < member->incarnation)
             continue;
         member->session = member_session(client, &reply->members[i]);
     }
@@ -118,21 +105,21 @@ static void assign_sessions(struct dynkv_client *client, const struct dynkv_ring
         struct dynkv_cluster_member *member = &cluster->members[i];
         const struct dynkv_cluster_member *rival;
 
-        if (member->ring.left)
+        if (member->is_gone)
             member->session = NULL;
         if (!member->session)
             continue;
         /* A node that lost its data and joined anew shares its address with what it was before. */
         rival = member_find(cluster, member->session->expected_node_id);
-        if (rival && rival->ring.joined > member->ring.joined)
+        if (rival && rival->joined > member->joined)
             continue;
-        member->session->expected_node_id = member->ring.id;
+        member->session->expected_node_id = member->id;
         member->session->is_wanted = true;
     }
     for (uint32_t i = 0; i < cluster->member_count; i++) {
         struct dynkv_cluster_member *member = &cluster->members[i];
 
-        if (member->session && member->session->expected_node_id != member->ring.id)
+        if (member->session && member->session->expected_node_id != member->id)
             member->session = NULL;
     }
 }
@@ -159,7 +146,7 @@ static void mark_down(struct dynkv_client *client, const struct dynkv_ring_reply
     for (uint32_t i = 0; i < reply->down_count; i++) {
         struct dynkv_cluster_member *member = member_find(cluster, reply->down[i].id);
 
-        if (!member || member->ring.left)
+        if (!member || member->is_gone)
             continue;
         cluster->anybody_down = true;
         if (member->session)
@@ -180,6 +167,7 @@ static void forget(struct dynkv_client *client)
     cluster->members = NULL;
     cluster->member_count = 0;
     cluster->ring_version = 0;
+    cluster->epoch = 0;
     cluster->cluster_id = 0;
     cluster->anybody_down = false;
     memset(cluster->seen_versions, 0, sizeof cluster->seen_versions);
@@ -196,18 +184,17 @@ static void see_version(struct dynkv_cluster *cluster, uint64_t version)
     cluster->seen_next = (cluster->seen_next + 1) % DYNKV_SEEN_VERSIONS;
 }
 
-static void build_ring(struct dynkv_client *client, uint32_t partitions)
+static void take_ring(struct dynkv_client *client, const struct dynkv_ring_reply *reply)
 {
     struct dynkv_cluster *cluster = &client->cluster;
-    struct dynkv_ring_member *members = dynkv_calloc(cluster->member_count, sizeof *members);
 
-    for (uint32_t i = 0; i < cluster->member_count; i++)
-        members[i] = cluster->members[i].ring;
+    if (cluster->ring && reply->epoch < cluster->epoch)
+        return; /* of a node that has not heard of the newest yet */
     if (cluster->ring)
         dynkv_ring_free(cluster->ring);
-    cluster->ring = dynkv_ring_new(members, cluster->member_count, partitions);
+    cluster->ring = dynkv_places_ring(reply->places, reply->place_count, reply->partitions);
     cluster->ring_version = dynkv_ring_version(cluster->ring);
-    free(members);
+    cluster->epoch = reply->epoch;
 }
 
 enum dynkv_error dynkv_cluster_take(struct dynkv_client *client,
@@ -215,23 +202,20 @@ enum dynkv_error dynkv_cluster_take(struct dynkv_client *client,
                                     size_t text_size)
 {
     struct dynkv_cluster *cluster = &client->cluster;
-    uint32_t present = 0;
 
     if (cluster->ring && reply->member_count == 0 && reply->ring_version == cluster->ring_version) {
         mark_down(client, reply);
         cluster->fetched_at_ms = client->now_ms;
         return DYNKV_OK;
     }
-    for (uint32_t i = 0; i < reply->member_count; i++) {
-        if (!member_is_usable(&reply->members[i]))
-            goto nonsense;
-        present += reply->members[i].left == 0;
-    }
-    if (!present) {
+    if (reply->place_count == 0) {
         snprintf(text, text_size, "it is not part of a cluster yet");
         return DYNKV_UNAVAILABLE;
     }
-    if (!reply->partitions || reply->partitions > DYNKV_PARTITIONS_MAX ||
+    for (uint32_t i = 0; i < reply->member_count; i++)
+        if (!reply->members[i].id)
+            goto nonsense;
+    if (!dynkv_places_are_possible(reply->places, reply->place_count) || !reply->partitions || reply->partitions > DYNKV_PARTITIONS_MAX ||
         (reply->partitions & (reply->partitions - 1)))
         goto nonsense;
     if (cluster->cluster_id && cluster->cluster_id != reply->cluster_id)
@@ -239,7 +223,7 @@ enum dynkv_error dynkv_cluster_take(struct dynkv_client *client,
     cluster->cluster_id = reply->cluster_id;
     for (uint32_t i = 0; i < reply->member_count; i++)
         member_learn(cluster, &reply->members[i]);
-    build_ring(client, reply->partitions);
+    take_ring(client, reply);
     see_version(cluster, reply->ring_version);
     assign_sessions(client, reply);
     mark_down(client, reply);

@@ -3,14 +3,15 @@
  *
  * It is fetched from the first node that answers, and again whenever a node refuses a request because
  * of the ring, or an envelope carries a ring version not seen yet, or (at most once a second) while a
- * member is said to be down.  What comes is merged with what is known (greater incarnation wins, having
- * left is for ever), so a node that lags behind cannot take the client back.
+ * member is said to be down.  Members are merged with what is known (greater incarnation wins, having
+ * left is for ever), and a ring of an earlier epoch is passed over, so a node that lags behind cannot take the
+ * client back.
  */
 #ifndef DYNKV_CLIENT_CLUSTER_H
 #define DYNKV_CLIENT_CLUSTER_H
 
 #include "client/session.h"
-#include "model/ring.h"
+#include "wire/places.h"
 
 #define DYNKV_SEEN_VERSIONS  16u   /* ring versions that were looked at already */
 #define DYNKV_HEDGE_MS       250u  /* a node that takes longer to tell the ring gets company */
@@ -19,9 +20,9 @@
 struct dynkv_blame;
 
 struct dynkv_cluster_member {
-    struct dynkv_ring_member ring; /* id, zone, joined, left, weight */
-    uint64_t incarnation;
-    struct dynkv_session *session; /* NULL for one that left */
+    uint64_t id, incarnation, joined;
+    bool is_gone;                  /* it left, or was excluded */
+    struct dynkv_session *session; /* NULL for one that is gone */
 };
 
 /* Somebody who cannot go on without the ring.  on_ring is called once, with OK or why there is none. */
@@ -35,7 +36,7 @@ struct dynkv_ring_waiter {
 struct dynkv_cluster {
     struct dynkv_ring *ring;              /* NULL: none known */
     uint64_t cluster_id;                  /* 0: unknown */
-    uint64_t ring_version;                /* of ring */
+    uint64_t ring_version, epoch;         /* of ring */
     struct dynkv_cluster_member *members; /* rising by id */
     uint32_t member_count;
     bool anybody_down;

@@ -36,8 +36,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "model/ring.h"
-#include "wire/message.h"
+#include "wire/places.h"
 
 /* A set of ids, rising. */
 struct id_set {
@@ -63,12 +62,16 @@ struct change {
     struct dynkv_change_entry entries[DYNKV_CHANGES_MAX];
     uint32_t entry_count;
     struct id_set accepted, ready, seen, reverted;
+    struct dynkv_place *places; /* once committed: those after the change; owned */
+    uint32_t place_count;
 };
 
 void change_fini(struct change *change);
 /* Takes over what a record says, in the place of what the change was. */
 void change_set(struct change *change, const struct dynkv_change_record *record);
-/* The record, its lists in the arena. */
+/* Its places, copied. */
+void change_set_places(struct change *change, const struct dynkv_place *places, uint32_t count);
+/* The record, its lists in the arena, its places borrowed. */
 struct dynkv_change_record change_record(const struct change *change, struct dynkv_arena *arena);
 /* A hash over all of it; 0 for NULL. */
 uint64_t change_digest(const struct change *change);
@@ -87,17 +90,14 @@ enum dynkv_change_phase change_phase(const struct change *change, const struct i
 bool change_is_reverted(const struct change *change, const struct id_set *needed);
 
 /*
- * The places after the change, from those before; in the arena.  Joins and leaves are dated by the
- * change's stamp, which must be greater than all stamps in the places.  Members that join have a place of
- * their own id, with the zone and weight that `members` tells of them.
+ * What the entries make of the places before the change; in the arena.  Joins and leaves are dated by the
+ * change's stamp, which must be greater than all stamps in the places.  Who joins has a place of its own
+ * id, with the zone and weight that `members` tells of it.
  */
-struct dynkv_place *change_places(const struct change *change, const struct dynkv_place *places,
-                                  uint32_t count, const struct dynkv_member *members,
-                                  uint32_t member_count, struct dynkv_arena *arena,
-                                  uint32_t *out_count);
-/* The ring of places; on the heap. */
-struct dynkv_ring *places_ring(const struct dynkv_place *places, uint32_t count,
-                               uint32_t partitions);
+struct dynkv_place *change_make_places(const struct change *change,
+                                       const struct dynkv_place *places, uint32_t count,
+                                       const struct dynkv_member *members, uint32_t member_count,
+                                       struct dynkv_arena *arena, uint32_t *out_count);
 /* Adds the holders of places that were not given up. */
 void places_holders(const struct dynkv_place *places, uint32_t count, struct id_set *out);
 

@@ -53,7 +53,7 @@ static uint32_t down_reports_needed(const struct dynkv_node *node, const struct 
     for (uint32_t i = 0; i < node->member_count; i++) {
         const struct member *other = node->members[i];
 
-        if (other != target && other != node->self && !other->info.left && !other->accused &&
+        if (other != target && other != node->self && member_counts(other) && !other->accused &&
             !other->down)
             return 2;
     }
@@ -79,7 +79,7 @@ static uint32_t down_live(const struct dynkv_node *node)
     uint32_t live = 0;
 
     for (uint32_t i = 0; i < node->member_count; i++)
-        live += !node->members[i]->info.left && !node->members[i]->down;
+        live += member_counts(node->members[i]) && !node->members[i]->down;
     return live;
 }
 
@@ -125,7 +125,8 @@ void members_refresh_down(struct dynkv_node *node)
     node->suspicion_next_ms = UINT64_MAX;
     for (uint32_t i = 0; i < node->member_count; i++) {
         struct member *member = node->members[i];
-        bool down = member != node->self && down_judge(node, member, live);
+        bool down =
+            member != node->self && (member->info.excluded || down_judge(node, member, live));
 
         if (member->down && mutant_is(node, DYNKV_MUTANT_STAY_DOWN))
             continue;

@@ -17,15 +17,24 @@ static bool gossip_is_broadcast(const struct dynkv_node *node)
     return members_present(node) <= CORE_BROADCAST_MEMBERS;
 }
 
-static void gossip_send_tables(struct dynkv_node *node, struct member *to, bool answer)
+/* A change never goes without the keyspaces: who hears that all have accepted it knows all that they know. */
+static void gossip_add_change(struct dynkv_node *node, struct dynkv_gossip *body)
+{
+    body->keyspaces = keyspaces_list(node, true, &node->arena, &body->keyspace_count);
+    body->tables = stage_table(node, &node->arena, &body->table_count);
+    body->changes = stage_change(node, &node->arena, &body->change_count);
+}
+
+void gossip_send_tables(struct dynkv_node *node, struct member *to, bool answer)
 {
     struct dynkv_gossip body = {
         .members = members_list(node, &node->arena),
         .member_count = node->member_count,
         .answer = answer,
+        .unsure = node->unsure,
     };
 
-    body.keyspaces = keyspaces_list(node, true, &node->arena, &body.keyspace_count);
+    gossip_add_change(node, &body);
     node->counters.gossip_sent++;
     node_send(node, to, DYNKV_MESSAGE_GOSSIP, 0, 0, &body);
 }
@@ -33,7 +42,7 @@ static void gossip_send_tables(struct dynkv_node *node, struct member *to, bool 
 static void gossip_send_all(struct dynkv_node *node, const struct dynkv_gossip *body)
 {
     for (uint32_t i = 0; i < node->member_count; i++) {
-        if (node->members[i] == node->self || node->members[i]->info.left)
+        if (node->members[i] == node->self || !member_counts(node->members[i]))
             continue;
         node->counters.gossip_sent++;
         node_send(node, node->members[i], DYNKV_MESSAGE_GOSSIP, 0, 0, body);
@@ -49,8 +58,17 @@ void gossip_spread_tables(struct dynkv_node *node)
         body.members = members_list(node, &node->arena);
         body.member_count = node->member_count;
     }
-    body.keyspaces = keyspaces_list(node, true, &node->arena, &body.keyspace_count);
+    gossip_add_change(node, &body);
     gossip_send_all(node, &body);
+}
+
+void gossip_spread_change(struct dynkv_node *node)
+{
+    struct dynkv_gossip body = {0};
+
+    gossip_add_change(node, &body);
+    if (members_present(node) <= CORE_STAGE_TOLD)
+        gossip_send_all(node, &body);
 }
 
 void gossip_announce(struct dynkv_node *node)
@@ -63,7 +81,7 @@ void gossip_announce(struct dynkv_node *node)
     for (uint32_t i = 0; i < CORE_TABLES_PEERS; i++) {
         struct member *peer = node->members[dynkv_random_below(&node->random, node->member_count)];
 
-        if (peer != node->self && !peer->info.left)
+        if (peer != node->self && member_counts(peer))
             gossip_send_tables(node, peer, true);
     }
 }
@@ -129,10 +147,15 @@ void on_gossip(struct dynkv_node *node, uint64_t sender, const struct dynkv_goss
     gossip_merge(node, body->members, body->member_count, NULL, 0);
     for (uint32_t i = 0; i < body->keyspace_count; i++)
         keyspaces_merge(node, &body->keyspaces[i]);
+    if (stage_merge_tables(node, body->tables, body->table_count) |
+        stage_merge_changes(node, body->changes, body->change_count))
+        members_settle(node);
     from = members_find(node, sender);
     if (!from || from == node->self)
         return;
     members_heard_from(node, from);
+    if (body->member_count)
+        state_heard_tables(node, sender, body->unsure != 0);
     if (body->answer)
         gossip_send_tables(node, from, false);
 }

@@ -18,8 +18,9 @@
  * found in the store and goes on.  What was delivered and not yet deleted is delivered again, and merging it
  * again changes nothing.
  *
- * A hint for a member that has left, or is no replica of the key any more, goes to all present replicas of
- * the key, and stays until all of them have it.
+ * A hint for a member that has left or was excluded, or that is no replica of the key any more, goes to all
+ * present replicas of the key, and stays until all of them have it.  While a change of the membership is open
+ * that is also done for one that is a replica in one of the rings only.
  */
 #include "base/assert.h"
 #include "core/node_impl.h"
@@ -249,19 +250,34 @@ static struct handoff_batch *handoff_batch_for(struct handoff_op *page, struct h
 
 /* To whom a hint goes: the count, 0 while one of them is absent. */
 static uint32_t handoff_receivers(const struct dynkv_node *node, const struct slot_key *at,
-                                  uint64_t out[DYNKV_REPLICAS_MAX])
+                                  uint64_t out[2 * DYNKV_REPLICAS_MAX])
 {
-    const struct keyspace *keyspace = keyspaces_find(node, at->keyspace);
-    uint32_t count = place_replicas(node, at->partition, keyspace->def.n, out);
+    const uint32_t n = keyspaces_find(node, at->keyspace)->def.n;
+    const struct member *target = members_find(node, at->hint_for);
+    uint64_t list[2 * DYNKV_REPLICAS_MAX];
+    uint32_t listed = place_replicas(node, at->partition, n, list), count = 0;
 
-    for (uint32_t i = 0; i < count; i++)
-        if (out[i] == at->hint_for) {
-            out[0] = at->hint_for;
-            return place_is_up(node, at->hint_for);
-        }
-    for (uint32_t i = 0; i < count; i++)
-        if (!place_is_up(node, out[i]))
+    if (member_counts(target) &&
+        dynkv_ring_replica_index(node->ring, at->partition, at->hint_for, n) >= 0 &&
+        (!node->ring_also ||
+         dynkv_ring_replica_index(node->ring_also, at->partition, at->hint_for, n) >= 0)) {
+        out[0] = at->hint_for;
+        return place_is_up(node, at->hint_for);
+    }
+    if (node->ring_also)
+        listed += dynkv_ring_preference(node->ring_also, at->partition, list + listed, n);
+    for (uint32_t i = 0; i < listed; i++) {
+        const struct member *member = members_find(node, list[i]);
+        bool known = !member || !member_counts(member);
+
+        for (uint32_t j = 0; j < count; j++)
+            known = known || out[j] == list[i];
+        if (known)
+            continue;
+        if (!place_is_up(node, list[i]) && list[i] != node->id)
             return 0;
+        out[count++] = list[i];
+    }
     return count;
 }
 
@@ -294,7 +310,7 @@ static void handoff_deliver(struct dynkv_node *node, struct handoff_op *page)
     for (uint32_t i = 0; i < page->item_count; i++) {
         struct handoff_item *item = &page->items[i];
         struct slot_key record = item->at;
-        uint64_t receivers[DYNKV_REPLICAS_MAX];
+        uint64_t receivers[2 * DYNKV_REPLICAS_MAX];
         uint32_t count = item->dead ? 0 : handoff_receivers(node, &item->at, receivers);
 
         record.hint_for = 0;
@@ -334,7 +350,9 @@ static bool handoff_take(struct dynkv_node *node, struct handoff_op *page,
     item->at.key = dynkv_slice_copy(item->at.key, &page->op.arena);
     item->object = dynkv_slice_copy(item->object, &page->op.arena);
     item->digest = dynkv_object_digest(&object);
-    item->dead = keyspaces_find(node, item->at.keyspace) == NULL;
+    item->dead = keyspaces_find(node, item->at.keyspace) == NULL ||
+                 (mutant_is(node, DYNKV_MUTANT_FORGET_GONE_HINTS) &&
+                  !member_counts(members_find(node, page->target)));
     page->item_count++;
     return true;
 }
@@ -415,7 +433,8 @@ static void handoff_begin(struct dynkv_node *node, struct member *member)
 static void handoff_next(struct dynkv_node *node, struct member *member)
 {
     struct handoff *handoff = &member->handoff;
-    bool absent = !member->info.left && !place_is_up(node, member->info.id);
+    bool absent = member_counts(member) && !place_is_up(node, member->info.id) &&
+                  place_is_held(node, member->info.id);
 
     if (handoff->was_absent && !absent) { /* it is back: now, and with the first hint */
         handoff->next_ms = 0;

@@ -1,8 +1,11 @@
 /*
- * join.c: how a new node becomes a member while the cluster holds no data yet.
+ * join.c: how a new node becomes a member, or a candidate.
  *
- * The joiner asks every URL it was given until one answers with the tables.  Once any member has stored
- * something, such a join is refused: moving data needs a plan.
+ * The joiner asks every URL it was given until one answers with the tables.  While the cluster holds no data it
+ * has a place in the ring from then on.  Once any member has stored something moving data needs a plan: it becomes
+ * a candidate, a member without a place (joined is 0), until a change gives it one (change.h).
+ *
+ * Names are unique, but a candidate may bear the name of a member that is down: it came to replace it.
  */
 #include "core/node_impl.h"
 
@@ -19,35 +22,49 @@ void join_tick(struct dynkv_node *node)
 
 static const char *join_refusal(struct dynkv_node *node, const struct dynkv_member *joiner)
 {
-    const struct member *same_name = members_find_name(node, joiner->name);
     const struct member *same_id = members_find(node, joiner->id);
 
     if (mutant_is(node, DYNKV_MUTANT_JOIN_ANYONE))
         return NULL;
     if (same_id)
-        return same_id->info.left ? "a node with this identity has left the cluster: give it an "
-                                    "empty data folder"
-                                  : NULL;
-    if (same_name)
-        return "a member with this name is there already: choose another --name, or start the old "
-               "one with its data folder";
-    if (members_hold_data(node))
-        return "the cluster holds data already: nodes join by --join only before the first write";
+        return !member_counts(same_id) ? "a node with this identity has left the cluster: give it "
+                                         "an empty data folder"
+                                       : NULL;
+    for (uint32_t i = 0; i < node->member_count; i++)
+        if (member_counts(node->members[i]) && !node->members[i]->down &&
+            dynkv_slice_equal(node->members[i]->info.name, joiner->name))
+            return "a member with this name is there already: choose another --name, or start the "
+                   "old one with its data folder; a member that is down can be replaced by one of "
+                   "its name as soon as the others have noticed";
     if (node->member_count >= DYNKV_MEMBERS_MAX)
         return "the cluster has the most members there can be";
     return NULL;
 }
 
+/* Whether the ring may not change just so.  Who is a member already stays what it is. */
+static bool join_needs_plan(const struct dynkv_node *node, const struct dynkv_member *joiner)
+{
+    const struct member *known = members_find(node, joiner->id);
+
+    if (mutant_is(node, DYNKV_MUTANT_JOIN_ANYONE))
+        return false;
+    if (known)
+        return known->info.joined == 0;
+    return members_hold_data(node) || node->table.epoch || change_is_open(node);
+}
+
 void on_join(struct dynkv_node *node, const struct dynkv_join *body)
 {
     struct dynkv_join_reply reply = {0};
-    const struct dynkv_member *joiner = body->members;
+    struct dynkv_member *joiner = body->members;
     const char *refusal;
 
     if (!node->cluster_id || body->member_count != 1 || joiner->id == node->id ||
-        joiner->peer_url.len == 0)
+        joiner->peer_url.len == 0 || node->unsure)
         return; /* not a member yet, or not a joiner: it will ask again */
     refusal = join_refusal(node, joiner);
+    if (join_needs_plan(node, joiner))
+        joiner->joined = 0;
     reply.cluster_id = node->cluster_id;
     reply.partitions = node->partitions;
     if (refusal) {
@@ -56,13 +73,16 @@ void on_join(struct dynkv_node *node, const struct dynkv_join *body)
     } else {
         if (members_merge(node, joiner)) {
             members_settle(node);
-            node_log(node, DYNKV_LOG_INFO, "member %.*s joined", (int)joiner->name.len,
-                     (const char *)joiner->name.data);
+            node_log(node, DYNKV_LOG_INFO, "member %.*s joined%s", (int)joiner->name.len,
+                     (const char *)joiner->name.data,
+                     joiner->joined ? "" : " as a candidate: stage it with dynkv cluster join");
             gossip_spread_member(node, members_find(node, joiner->id));
         }
         reply.members = members_list(node, &node->arena);
         reply.member_count = node->member_count;
         reply.keyspaces = keyspaces_list(node, true, &node->arena, &reply.keyspace_count);
+        reply.tables = stage_table(node, &node->arena, &reply.table_count);
+        reply.changes = stage_change(node, &node->arena, &reply.change_count);
     }
     node_send_url(node, joiner->peer_url, node->cluster_id, DYNKV_MESSAGE_JOIN_REPLY, &reply);
 }
@@ -84,13 +104,20 @@ void on_join_reply(struct dynkv_node *node, const struct dynkv_join_reply *body)
     }
     node->cluster_id = body->cluster_id;
     node->partitions = body->partitions;
-    for (uint32_t i = 0; i < body->member_count; i++)
+    for (uint32_t i = 0; i < body->member_count; i++) {
+        if (body->members[i].id == node->id)
+            node->self->info.joined = body->members[i].joined;
         members_merge(node, &body->members[i]);
+    }
     for (uint32_t i = 0; i < body->keyspace_count; i++)
         keyspaces_merge(node, &body->keyspaces[i]);
+    stage_merge_tables(node, body->tables, body->table_count);
+    stage_merge_changes(node, body->changes, body->change_count);
+    node->ring_stale = true;
     node->state_stale = true;
     members_settle(node);
     rumor_forget_all(node); /* the others know each other */
-    node_log(node, DYNKV_LOG_INFO, "joined a cluster of %u members", node->member_count);
+    node_log(node, DYNKV_LOG_INFO, "joined a cluster of %u members%s", node->member_count,
+             node->self->info.joined ? "" : ", as a candidate for a place: dynkv cluster join");
     gossip_announce(node);
 }

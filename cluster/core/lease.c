@@ -33,6 +33,7 @@ void lease_restore(struct dynkv_node *node, struct dynkv_slice lease)
     uint64_t fence = dynkv_get_u64(&cursor);
 
     node->counter_next = 1;
+    node->unsure = cursor.failed || actor != node->actor;
     if (cursor.failed)
         return;
     if (actor == node->actor && !mutant_is(node, DYNKV_MUTANT_REUSE_COUNTERS))

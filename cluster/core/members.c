@@ -2,8 +2,8 @@
  * members.c: the table of members: a map that merges, so that it can be gossiped in any order.
  *
  * Per member, the record of the greater incarnation wins whole; at the same incarnation accusers add up
- * (the smallest ids are kept, so that the order of merging does not matter).  holds_data and left only
- * ever grow.  Only the member itself raises its incarnation; hearing itself accused, or hearing of an
+ * (the smallest ids are kept, so that the order of merging does not matter).  holds_data, left and excluded
+ * only ever grow.  Only the member itself raises its incarnation; hearing itself accused, or hearing of an
  * incarnation of its own that is not older than its present one, it refutes by raising it above.
  *
  * A report is the short form of a record: it raises the incarnation, or adds accusers, at those who have
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "core/node_impl.h"
+#include "core/prove.h"
 
 struct member *members_find(const struct dynkv_node *node, uint64_t id)
 {
@@ -43,7 +43,7 @@ uint32_t members_present(const struct dynkv_node *node)
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < node->member_count; i++)
-        count += !node->members[i]->info.left;
+        count += member_counts(node->members[i]);
     return count;
 }
 
@@ -53,6 +53,7 @@ uint64_t members_digest(const struct member *member)
     uint64_t hash = dynkv_hash_pair(info->id, info->incarnation);
 
     hash = dynkv_hash_pair(hash, info->left << 1 | info->holds_data);
+    hash = dynkv_hash_pair(hash, info->excluded);
     for (uint32_t i = 0; i < info->accuser_count; i++)
         hash = dynkv_hash_pair(hash, info->accusers[i].id);
     return hash;
@@ -105,9 +106,11 @@ static uint64_t member_facts(const struct dynkv_member *info)
 }
 
 /* What was said of the member was about an incarnation that is over. */
-static void member_set_incarnation(struct member *member, uint64_t incarnation)
+static void member_set_incarnation(struct dynkv_node *node, struct member *member,
+                                   uint64_t incarnation)
 {
     member->info.incarnation = incarnation;
+    prove_forget_strays(node);
     member->info.accuser_count = 0;
     member->accused = member->told = member->suspected = false;
 }
@@ -131,7 +134,7 @@ static bool member_set(struct dynkv_node *node, struct member *member,
         info->accusers = member->accusers;
         member->facts = facts;
     }
-    member_set_incarnation(member, from->incarnation);
+    member_set_incarnation(node, member, from->incarnation);
     return changed;
 }
 
@@ -186,6 +189,34 @@ static struct member *members_insert(struct dynkv_node *node, uint64_t id)
     return member;
 }
 
+/* ---- what is for good ---- */
+
+void members_exclude(struct dynkv_node *node, struct member *member, uint64_t stamp)
+{
+    if (stamp <= member->info.excluded)
+        return;
+    if (!member->info.excluded)
+        node_log(node, DYNKV_LOG_WARNING, "member %.*s is excluded: its identity counts no more",
+                 (int)member->info.name.len, (const char *)member->info.name.data);
+    member->info.excluded = stamp;
+    node->phase_stale = true;
+    node->state_stale = true;
+    members_changed(node, member, true);
+}
+
+void members_set_left(struct dynkv_node *node, struct member *member, uint64_t stamp)
+{
+    if (stamp <= member->info.left)
+        return;
+    if (!member->info.left && member != node->self)
+        node_log(node, DYNKV_LOG_INFO, "member %.*s has left the cluster",
+                 (int)member->info.name.len, (const char *)member->info.name.data);
+    member->info.left = stamp;
+    node->ring_stale |= node->table.epoch == 0;
+    node->state_stale = true;
+    members_changed(node, member, true);
+}
+
 /* ---- merging ---- */
 
 /* Somebody's record of ourselves: what it may change is accusations, which we refute. */
@@ -195,10 +226,9 @@ static bool members_merge_self(struct dynkv_node *node, const struct dynkv_membe
     bool same = info->incarnation == self->incarnation;
     bool accused = same && info->accuser_count > 0;
 
-    if (info->left > self->left) {
-        self->left = info->left;
-        node->ring_stale = node->state_stale = true;
-        members_changed(node, node->self, true);
+    if (info->left > self->left || info->excluded > self->excluded) {
+        members_set_left(node, node->self, info->left);
+        members_exclude(node, node->self, info->excluded);
         return true;
     }
     if (info->incarnation < self->incarnation ||
@@ -244,9 +274,10 @@ static bool members_merge_other(struct dynkv_node *node, const struct dynkv_memb
         member->info.holds_data = 1;
         changed = whole = node->state_stale = true;
     }
-    if (info->left > member->info.left) {
-        member->info.left = info->left;
-        changed = whole = node->ring_stale = node->state_stale = true;
+    if (info->left > member->info.left || info->excluded > member->info.excluded) {
+        members_set_left(node, member, info->left);
+        members_exclude(node, member, info->excluded);
+        changed = whole = true;
     }
     if (changed)
         members_changed(node, member, whole);
@@ -278,7 +309,7 @@ bool members_merge_report(struct dynkv_node *node, const struct dynkv_report *re
         return members_merge_self(node, &info, false);
     }
     if (report->incarnation > member->info.incarnation && report->facts == member->facts) {
-        member_set_incarnation(member, report->incarnation);
+        member_set_incarnation(node, member, report->incarnation);
         members_changed(node, member, false);
         changed = true;
     }
@@ -291,6 +322,8 @@ void members_settle(struct dynkv_node *node)
 {
     if (node->ring_stale)
         place_rebuild(node);
+    else if (node->phase_stale)
+        place_follow(node);
     members_refresh_down(node);
 }
 

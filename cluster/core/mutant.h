@@ -45,6 +45,16 @@
     X(REAP_BY_QUORUM, reap_by_quorum, "tombstones are reaped that not all replicas have")         \
     X(REAP_UNFENCED, reap_unfenced, "messages from before a reaping are taken after it")          \
     X(REAP_LOUD, reap_loud, "reaping does not wait for operations to end")                        \
+    X(NO_DUAL_WRITES, no_dual_writes, "while data move, writes go to the readers' replicas only") \
+    X(ACCEPT_WITHOUT_DRAINING, accept_without_draining,                                           \
+      "a change is accepted while writes that know nothing of it are under way")                  \
+    X(READY_WITHOUT_PROOF, ready_without_proof, "a new replica is ready before it has proved it") \
+    X(SWITCH_EARLY, switch_early, "readers use the new ring before all are ready")                \
+    X(FINISH_UNSEEN, finish_unseen, "a change is finished before all have seen the switch")       \
+    X(STALE_READS, stale_reads, "a node answers reads of partitions that are no longer its own")  \
+    X(DROP_WITHOUT_PROOF, drop_without_proof, "an old owner drops its data without proof")        \
+    X(EXCLUDED_COUNT, excluded_count, "messages of excluded members are taken like any others")   \
+    X(FORGET_GONE_HINTS, forget_gone_hints, "hints for members that are gone are deleted")        \
     X(RESTORE_KEEPS_ACTOR, restore_keeps_actor, "driver: a restored store keeps its actor")       \
     X(WIPE_KEEPS_IDENTITY, wipe_keeps_identity, "driver: a wiped store keeps its member id")
 

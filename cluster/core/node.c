@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "core/prove.h"
 #include "core/reap.h"
 #include "core/sync.h"
 #include "core/tree.h"
@@ -70,6 +71,7 @@ struct dynkv_node *dynkv_node_new(const struct dynkv_node_config *config)
             : 1 + (dynkv_hash_pair(config->seed, config->now_ms) >> (CORE_INDEX_BITS + 1));
     node->trees = trees_new();
     node->sync = sync_new();
+    node->proofs = prove_new();
     node->anti_entropy_interval_ms =
         config->anti_entropy_interval_ms ? config->anti_entropy_interval_ms : CORE_SYNC_INTERVAL_MS;
     node->reap_interval_ms =
@@ -77,8 +79,11 @@ struct dynkv_node *dynkv_node_new(const struct dynkv_node_config *config)
     node->deferred_tail = &node->deferred;
     lease_restore(node, config->lease);
     node->reap = reap_new(node->fence);
-    if (!state_restore(node, config->state) && config->cluster_id)
-        node->cluster_id = config->cluster_id;
+    if (!state_restore(node, config->state)) {
+        node->unsure = false; /* it is new: there is nothing to forget */
+        if (config->cluster_id)
+            node->cluster_id = config->cluster_id;
+    }
     node->self = node_make_self(node, config);
     node->state_stale = true;
     node->join_url_count = config->join_url_count;
@@ -110,6 +115,9 @@ void dynkv_node_free(struct dynkv_node *node)
     members_fini(node);
     keyspaces_fini(node);
     dynkv_ring_free(node->ring);
+    dynkv_ring_free(node->ring_also);
+    stage_fini(node);
+    prove_free(node->proofs);
     free(node->join_urls);
     dynkv_arena_fini(&node->arena);
     dynkv_buf_fini(&node->scratch);
@@ -164,6 +172,9 @@ static void dispatch_request(struct dynkv_node *node, const struct source *sourc
     case DYNKV_MESSAGE_KEYSPACE_LIST:
         on_keyspace_list(node, source);
         break;
+    case DYNKV_MESSAGE_CLUSTER_CHANGE:
+        on_cluster_change(node, source, &body->cluster_change);
+        break;
     case DYNKV_MESSAGE_GET:
         on_get(node, source, deadline_ms, &body->get);
         break;
@@ -187,6 +198,32 @@ static bool dispatch_needs_member(uint8_t type)
 {
     return type != DYNKV_MESSAGE_HELLO && type != DYNKV_MESSAGE_STATUS &&
            type != DYNKV_MESSAGE_RING;
+}
+
+/* Why a member serves no data though its store is well; NULL: it does. */
+static const char *dispatch_refusal(const struct dynkv_node *node, uint8_t type)
+{
+    if (node->self->info.left)
+        return "has left the cluster: it can be stopped";
+    if (node->self->info.excluded)
+        return "was excluded from the cluster: start it anew with an empty data folder";
+    if (node->unsure && (type == DYNKV_MESSAGE_GET || type == DYNKV_MESSAGE_PUT ||
+                         type == DYNKV_MESSAGE_SCAN || type == DYNKV_MESSAGE_VERIFY))
+        return "came back with a store that may have forgotten something, and waits to hear from "
+               "the "
+               "others";
+    return NULL;
+}
+
+static bool dispatch_refuses(struct dynkv_node *node, const struct source *source, uint8_t type)
+{
+    const char *why = dispatch_refusal(node, type);
+
+    if (why)
+        node_answer_error(node, source, node->unsure ? DYNKV_OVERLOADED : DYNKV_REFUSED,
+                          "node %.*s %s", (int)node->self->info.name.len,
+                          (const char *)node->self->info.name.data, why);
+    return why != NULL;
 }
 
 void node_on_request(struct dynkv_node *node, const struct dynkv_event *event)
@@ -227,6 +264,8 @@ void node_on_request(struct dynkv_node *node, const struct dynkv_event *event)
                 (int)node->self->info.name.len, (const char *)node->self->info.name.data);
             return;
         }
+        if (dispatch_refuses(node, &source, envelope.type))
+            return;
         if (node->storage_failed) {
             node_answer_error(node, &source, DYNKV_STORAGE,
                               "node %.*s is out of service: its storage failed (see its log)",
@@ -279,6 +318,8 @@ static void dispatch_member(struct dynkv_node *node, struct member *from,
     case DYNKV_MESSAGE_REAP_CHECK_REPLY:
     case DYNKV_MESSAGE_REAP_QUIET_REPLY:
     case DYNKV_MESSAGE_REAP_REPLY:
+    case DYNKV_MESSAGE_PROVE_REPLY:
+    case DYNKV_MESSAGE_PULL_REPLY:
         op_on_answer(node, envelope, body);
         break;
     default:
@@ -286,6 +327,8 @@ static void dispatch_member(struct dynkv_node *node, struct member *from,
             node_answer_error(node, &source, DYNKV_STORAGE, "the node's storage failed");
             break;
         }
+        if (dispatch_refuses(node, &source, envelope->type))
+            break;
         if (envelope->type == DYNKV_MESSAGE_REPLICATE)
             on_replicate(node, &source, envelope->deadline_ms, &body->replicate);
         else if (envelope->type == DYNKV_MESSAGE_VERIFY)
@@ -302,9 +345,24 @@ static void dispatch_member(struct dynkv_node *node, struct member *from,
             on_reap_quiet(node, &source, envelope->deadline_ms, &body->reap_quiet);
         else if (envelope->type == DYNKV_MESSAGE_REAP)
             on_reap(node, &source, envelope->deadline_ms, &body->reap);
+        else if (envelope->type == DYNKV_MESSAGE_PROVE)
+            on_prove(node, &source, &body->prove);
+        else if (envelope->type == DYNKV_MESSAGE_PULL)
+            on_pull(node, &source, envelope->deadline_ms, &body->pull);
         else
             dispatch_request(node, &source, envelope, body);
     }
+}
+
+/* It may not have heard that it left, or was excluded. */
+static void tell_what_became_of_it(struct dynkv_node *node, struct member *member)
+{
+    struct dynkv_gossip body = {.members = &member->info, .member_count = 1};
+
+    if (node->mono_ms < member->gossip_next_ms)
+        return;
+    member->gossip_next_ms = node->mono_ms + CORE_GOSSIP_INTERVAL_MS;
+    node_send(node, member, DYNKV_MESSAGE_GOSSIP, 0, 0, &body);
 }
 
 static void on_peer_message(struct dynkv_node *node, const struct dynkv_frame *frame,
@@ -335,12 +393,17 @@ static void on_peer_message(struct dynkv_node *node, const struct dynkv_frame *f
         node->counters.foreign_frames++;
         return;
     }
+    from = members_find(node, envelope.sender);
+    if (from && !member_counts(from) && !mutant_is(node, DYNKV_MUTANT_EXCLUDED_COUNT)) {
+        node->counters.foreign_frames++;
+        tell_what_became_of_it(node, from);
+        return;
+    }
     if (envelope.type == DYNKV_MESSAGE_GOSSIP) {
         on_gossip(node, envelope.sender, &body.gossip);
         return;
     }
-    from = members_find(node, envelope.sender);
-    if (!from || from->info.left || from == node->self) {
+    if (!from || from == node->self) {
         node->counters.foreign_frames++;
         return;
     }
@@ -427,7 +490,10 @@ static void on_tick(struct dynkv_node *node)
     tree_tick(node);
     if (dynkv_node_is_member(node)) {
         probe_tick(node);
+        state_unsure_tick(node);
+        stage_tick(node);
         sync_tick(node);
+        drop_tick(node);
         handoff_tick(node);
         reap_tick(node);
     } else {

@@ -28,6 +28,7 @@
 #include "base/limits.h"
 #include "core/mutant.h"
 #include "model/merkle.h"
+#include "model/ring.h"
 #include "wire/message.h"
 
 #define DYNKV_TICK_MS 20u
@@ -166,6 +167,7 @@ enum dynkv_store_kind {
     DYNKV_STORE_META,          /* set the metadata named by key (partition, keyspace unused) */
     DYNKV_STORE_DROP_KEYSPACE, /* remove all records of keyspace, in every partition; hints stay */
     DYNKV_STORE_DELETE,        /* remove the record of (partition, keyspace, key) */
+    DYNKV_STORE_DROP_TREE,     /* remove all records of (partition, keyspace) */
 };
 
 struct dynkv_effect_store {
@@ -234,6 +236,26 @@ bool dynkv_node_is_member(const struct dynkv_node *node);
 /* What a STATUS request would be answered, in the arena: for HTTP pages and the simulator. */
 void dynkv_node_status(const struct dynkv_node *node, struct dynkv_arena *arena,
                        struct dynkv_status_reply *out);
+/*
+ * For tests and the simulator: the ring that readers use here, and while a change is open the other one
+ * (NULL: there is none); and how far a change is.  Borrowed until the next step.
+ */
+const struct dynkv_ring *dynkv_node_ring(const struct dynkv_node *node);
+const struct dynkv_ring *dynkv_node_other_ring(const struct dynkv_node *node);
+struct dynkv_node_stage {
+    uint64_t epoch, changes;
+    uint64_t change; /* id of the one that is open; 0: none */
+    enum dynkv_change_phase phase;
+    bool cancelled, is_accepted, is_seen; /* this node has entered the set */
+    bool is_placed;   /* it holds a place in the readers' ring */
+    bool is_excluded; /* as far as it knows */
+    bool has_left;
+};
+struct dynkv_node_stage dynkv_node_stage(const struct dynkv_node *node);
+/* The places of the readers' ring, in the arena. */
+struct dynkv_place *dynkv_node_places(const struct dynkv_node *node, struct dynkv_arena *arena,
+                                      uint32_t *count);
+
 /*
  * The live tree of a partition and keyspace, NULL: no records; and whether the keyspace's trees are ready
  * (until then they say nothing).  For tests and the simulator: it must equal the tree made from the store.

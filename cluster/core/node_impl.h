@@ -8,6 +8,8 @@
  *   detection  probes of the others (probe.c), and what follows from their failures (down.c)
  *   lease      the counters and timestamps it may hand out (lease.c)
  *   slots      one per key that is being written: load, then change after change, each stored (slot.c)
+ *   stage      a change of the membership under way: the record (change.h), this node's part in it (stage.c),
+ *              what clients ask of it (plan.c), proofs of what it gained or may drop (prove.c, drop.c)
  *   trees      one for each partition and keyspace, live (tree.c), and their comparison with those of
  *              other replicas (sync.c, sync_leaf.c, sync_move.c, sync_answer.c)
  *   hints      objects kept for absent members: what there is (hints.c), and its way home (handoff.c)
@@ -27,6 +29,7 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/random.h"
+#include "core/change.h"
 #include "core/effects.h"
 #include "core/node.h"
 #include "model/clock.h"
@@ -107,63 +110,75 @@
 #define CORE_TABLES_QUIET_MS    2000u  /* ... after rumours had this long to settle it, ... */
 #define CORE_TABLES_FORCE_MS    30000u /* ... or did not come to rest for this long */
 #define CORE_TABLES_PEERS       3u     /* more: a starting node asks so many for their tables */
+#define CORE_PROVE_IDLE_MS      250u   /* nothing to prove: looked again after this */
+#define CORE_PROVE_AGAIN_MS     20u    /* between exchanges that got somewhere ... */
+#define CORE_PROVE_PAUSE_MS     150u   /* ... and after one that did not, at least */
+#define CORE_PROVE_COUNT_MS     50u    /* between counts of what is not proved */
+#define CORE_DROP_INTERVAL_MS   250u   /* between looks for what may be dropped */
+#define CORE_STAGE_SETTLE_MS    250u   /* between looks at who holds a place */
+#define CORE_STAGE_TOLD         128u /* members told at once of a step in a change; more hear by gossip */
+#define CORE_UNSURE_ASK_MS      200u /* a node that may have forgotten asks so often what it missed */
 
 /* ---- counters ---- */
 
-#define CORE_COUNTERS(X)    \
-    X(gets)                 \
-    X(puts)                 \
-    X(deletes)              \
-    X(scans)                \
-    X(scan_entries)         \
-    X(replicated_items)     \
-    X(forwarded_items)      \
-    X(writes_unavailable)   \
-    X(reads_unavailable)    \
-    X(read_repairs)         \
-    X(repairs_dropped)      \
-    X(verify_segments)      \
-    X(verify_mismatches)    \
-    X(verify_by_tree)       \
-    X(siblings_refused)     \
-    X(hints_stored)         \
-    X(hints_delivered)      \
-    X(hints_refused)        \
-    X(hints_skipped)        \
-    X(hints_pending)        \
-    X(writes_unfollowed)    \
-    X(writes_recognised)    \
-    X(malformed_messages)   \
-    X(malformed_frames)     \
-    X(foreign_frames)       \
-    X(clock_drift_refused)  \
-    X(overloaded)           \
-    X(storage_errors)       \
-    X(pings_sent)           \
-    X(probes_failed)        \
-    X(nacks_sent)           \
-    X(relays_refused)       \
-    X(accusations)          \
-    X(refutations)          \
-    X(declared_down)        \
-    X(local_health)         \
-    X(quarantined)          \
-    X(gossip_sent)          \
-    X(gossip_received)      \
-    X(operations_in_flight) \
-    X(slots_in_use)         \
-    X(trees_rebuilding)     \
-    X(tombstones)           \
-    X(tombstones_reaped)    \
-    X(reap_rounds)          \
-    X(reaps_refused)        \
-    X(stale_refused)        \
-    X(sync_rounds)          \
-    X(sync_roots_compared)  \
-    X(sync_hashes_compared) \
-    X(sync_keys_exchanged)  \
-    X(sync_objects_sent)    \
-    X(sync_objects_received)
+#define CORE_COUNTERS(X)     \
+    X(gets)                  \
+    X(puts)                  \
+    X(deletes)               \
+    X(scans)                 \
+    X(scan_entries)          \
+    X(replicated_items)      \
+    X(forwarded_items)       \
+    X(writes_unavailable)    \
+    X(reads_unavailable)     \
+    X(read_repairs)          \
+    X(repairs_dropped)       \
+    X(verify_segments)       \
+    X(verify_mismatches)     \
+    X(verify_by_tree)        \
+    X(siblings_refused)      \
+    X(hints_stored)          \
+    X(hints_delivered)       \
+    X(hints_refused)         \
+    X(hints_skipped)         \
+    X(hints_pending)         \
+    X(writes_unfollowed)     \
+    X(writes_recognised)     \
+    X(malformed_messages)    \
+    X(malformed_frames)      \
+    X(foreign_frames)        \
+    X(clock_drift_refused)   \
+    X(overloaded)            \
+    X(storage_errors)        \
+    X(pings_sent)            \
+    X(probes_failed)         \
+    X(nacks_sent)            \
+    X(relays_refused)        \
+    X(accusations)           \
+    X(refutations)           \
+    X(declared_down)         \
+    X(local_health)          \
+    X(quarantined)           \
+    X(gossip_sent)           \
+    X(gossip_received)       \
+    X(operations_in_flight)  \
+    X(slots_in_use)          \
+    X(trees_rebuilding)      \
+    X(tombstones)            \
+    X(tombstones_reaped)     \
+    X(reap_rounds)           \
+    X(reaps_refused)         \
+    X(stale_refused)         \
+    X(sync_rounds)           \
+    X(sync_roots_compared)   \
+    X(sync_hashes_compared)  \
+    X(sync_keys_exchanged)   \
+    X(sync_objects_sent)     \
+    X(sync_objects_received) \
+    X(transfer_objects)      \
+    X(transfer_bytes)        \
+    X(transfer_left)         \
+    X(trees_dropped)
 
 struct counters {
 #define CORE_COUNTER(name) uint64_t name;
@@ -315,6 +330,12 @@ struct deferred;
 struct trees;
 struct sync;
 struct reap;
+struct proofs;
+
+struct held_tree {
+    uint64_t keyspace;
+    uint32_t partition;
+};
 
 struct dynkv_node {
     /* identity and configuration */
@@ -357,11 +378,29 @@ struct dynkv_node {
     uint32_t member_count;
     struct keyspace **keyspaces;
     uint32_t keyspace_count;
-    struct dynkv_ring *ring;
+    struct dynkv_ring *ring;      /* that readers use */
+    struct dynkv_ring *ring_also; /* while a change is open: the other one that writes must reach */
+    bool ring_switched;           /* ring is that of the places after the change */
+    struct ring_table table;
+    struct change *change; /* staged or open; NULL: none */
     uint64_t tables_digest;
     bool digest_stale;
     bool state_stale; /* to be saved at the end of the step */
     bool ring_stale;  /* members changed in what the ring is made from: members_settle */
+    bool phase_stale; /* a set of the change has grown, or a member was excluded: members_settle */
+    enum dynkv_change_phase phase; /* as members_settle found it last */
+
+    /* stage.c */
+    uint64_t stage_next_ms;
+    uint64_t drop_next_ms;
+    uint64_t drain_before; /* writes of operations before this one began without the change */
+    uint64_t stage_save; /* the save that must be durable before the next set is entered; 0: none */
+    enum dynkv_change_phase stage_saved; /* in which phase that was */
+    enum dynkv_change_phase stage_told;  /* the phase that was logged last */
+    bool unsure;                         /* a store that may have forgotten something: state.c */
+    uint64_t unsure_ask_ms;
+    struct id_set unsure_heard;
+    uint64_t saves_asked, saves_durable; /* of META_STATE, numbered from 1 */
 
     /* detection: probe.c, down.c; local_health and quarantined are among the counters */
     bool plain_swim; /* without Lifeguard: for comparisons */
@@ -390,13 +429,16 @@ struct dynkv_node {
     size_t lingering_bytes;
     struct dynkv_map slots;       /* by key */
     struct dynkv_map store_waits; /* by token */
+    struct held_tree *held;       /* trees that are being dropped */
+    uint32_t held_count;
     struct remembered *remembered;
     uint64_t remembered_first; /* number of the oldest */
     size_t remembered_bytes;
     struct dynkv_map remembered_map;
 
-    struct trees *trees; /* tree.h */
-    struct sync *sync;   /* sync.h */
+    struct trees *trees;   /* tree.h */
+    struct sync *sync;     /* sync.h */
+    struct proofs *proofs; /* prove.h */
     uint32_t anti_entropy_interval_ms;
     struct reap *reap; /* reap.h */
     uint32_t reap_interval_ms;
@@ -410,6 +452,12 @@ struct dynkv_node {
     enum dynkv_mutant mutant;
     struct counters counters;
 };
+
+/* It is part of the cluster: has neither left nor been excluded. */
+static inline bool member_counts(const struct member *member)
+{
+    return !member->info.left && !member->info.excluded;
+}
 
 static inline bool mutant_is(const struct dynkv_node *node, enum dynkv_mutant mutant)
 {
@@ -446,6 +494,9 @@ void members_changed(struct dynkv_node *node, struct member *member, bool whole)
 uint64_t members_digest(const struct member *member);
 /* Members that have not left, this node too. */
 uint32_t members_present(const struct dynkv_node *node);
+/* For good: its identity counts for nothing any more. */
+void members_exclude(struct dynkv_node *node, struct member *member, uint64_t stamp);
+void members_set_left(struct dynkv_node *node, struct member *member, uint64_t stamp);
 struct dynkv_member *members_list(const struct dynkv_node *node, struct dynkv_arena *arena);
 bool members_hold_data(const struct dynkv_node *node);
 void members_fini(struct dynkv_node *node);
@@ -508,6 +559,9 @@ void on_keyspace_list(struct dynkv_node *node, const struct source *source);
 
 /* state.c: the META records */
 bool state_restore(struct dynkv_node *node, struct dynkv_slice state);
+/* A store that may have forgotten: nothing is served until somebody has told what was missed. */
+void state_unsure_tick(struct dynkv_node *node);
+void state_heard_tables(struct dynkv_node *node, uint64_t from, bool they_are_unsure);
 void state_save_if_stale(struct dynkv_node *node);
 /* As save, and once it is durable the source is answered with this keyspace. */
 void state_save_then_answer(struct dynkv_node *node, const struct source *source,
@@ -532,6 +586,16 @@ void lease_fini(struct dynkv_node *node);
 
 /* place.c: the ring in use */
 void place_rebuild(struct dynkv_node *node);
+/* The phase may be another: the two rings change roles. */
+void place_follow(struct dynkv_node *node);
+/* Whether the member holds a place now, or after the change that is open. */
+bool place_is_held(const struct dynkv_node *node, uint64_t id);
+/* The places that the table has, or the members' own stamps make; in the step's arena. */
+struct dynkv_place *place_list(struct dynkv_node *node, uint32_t *count);
+/* Whether the member holds a place in the ring that readers use. */
+bool place_of_reader(const struct dynkv_node *node, uint64_t id);
+/* Whether writes of a keyspace with this n go to the member: as to one of the readers' ring, or of the other. */
+bool place_keeps(const struct dynkv_node *node, uint32_t partition, uint64_t member, uint32_t n);
 uint32_t place_partition(const struct dynkv_node *node, uint64_t keyspace, struct dynkv_slice key,
                          uint32_t partition_len);
 /* Replicas of a partition in order of preference; returns how many (at most n). */
@@ -542,7 +606,36 @@ uint32_t place_readable(const struct dynkv_node *node, uint32_t partition, uint3
                         uint64_t out[DYNKV_REPLICAS_MAX]);
 bool place_is_up(const struct dynkv_node *node, uint64_t id);
 
+/* stage.c: this node's part in a change */
+bool change_is_open(const struct dynkv_node *node); /* committed, and not over */
+enum dynkv_change_phase stage_phase(const struct dynkv_node *node);
+/* The members whose entering of the sets counts; free with id_set_fini. */
+struct id_set stage_needed(const struct dynkv_node *node);
+/* What a peer, or our store, tells; true if it was news.  members_settle must follow. */
+bool stage_merge_tables(struct dynkv_node *node, const struct dynkv_ring_table *tables,
+                        uint32_t count);
+bool stage_merge_changes(struct dynkv_node *node, const struct dynkv_change_record *changes,
+                         uint32_t count);
+/* The change was edited or committed here: it is saved, and the others are told. */
+void stage_changed(struct dynkv_node *node);
+/* Ours, as they go into a message: 0 or 1 of each. */
+struct dynkv_ring_table *stage_table(const struct dynkv_node *node, struct dynkv_arena *arena,
+                                     uint32_t *count);
+struct dynkv_change_record *stage_change(const struct dynkv_node *node, struct dynkv_arena *arena,
+                                         uint32_t *count);
+uint64_t stage_digest(const struct dynkv_node *node);
+void stage_tick(struct dynkv_node *node);
+void stage_fini(struct dynkv_node *node);
+
+/* plan.c: what clients ask about it */
+void on_cluster_change(struct dynkv_node *node, const struct source *source,
+                       const struct dynkv_cluster_change *body);
+
 /* gossip.c, join.c */
+/* All of it to one member; answer: it sends its own back. */
+void gossip_send_tables(struct dynkv_node *node, struct member *to, bool answer);
+/* A step in a change: keyspaces, table and change go to all, if they are not too many. */
+void gossip_spread_change(struct dynkv_node *node);
 /* A record of this node's making changed: few members are told at once, many by rumour. */
 void gossip_spread_member(struct dynkv_node *node, struct member *about);
 /* The same for a change that is a rumour already: members_changed. */
@@ -598,6 +691,11 @@ bool slot_is_busy(const struct dynkv_node *node, const struct slot_key *at);
 /* A hint of this partition is being changed: the store may have one that is not counted, or no more. */
 bool slot_changes_hints(const struct dynkv_node *node, uint32_t partition);
 void slot_on_stored(struct dynkv_node *node, uint64_t token, enum dynkv_error error);
+/* One flag a partition, in the step's arena: a change to a record of it is under way. */
+const bool *slot_busy_partitions(const struct dynkv_node *node);
+/* The records of a tree are being dropped: from hold to release new slots of it wait with their loads. */
+void slot_hold(struct dynkv_node *node, uint64_t keyspace, uint32_t partition);
+void slot_release(struct dynkv_node *node, uint64_t keyspace, uint32_t partition);
 /* The object inside a record; CORRUPT if it is none. */
 enum dynkv_error record_open(struct dynkv_slice record, uint32_t *partition_len,
                              struct dynkv_slice *object);
@@ -635,6 +733,8 @@ void on_get(struct dynkv_node *node, const struct source *source, uint32_t deadl
             const struct dynkv_get *body);
 void on_put(struct dynkv_node *node, const struct source *source, uint32_t deadline_ms,
             const struct dynkv_put *body);
+/* Whether a write of an operation that began before this one is undecided still. */
+bool put_is_undecided_before(const struct dynkv_node *node, uint64_t op_id);
 void on_scan(struct dynkv_node *node, const struct source *source, uint32_t deadline_ms,
              const struct dynkv_scan *body);
 void on_replicate(struct dynkv_node *node, const struct source *source, uint32_t deadline_ms,

@@ -13,6 +13,7 @@ struct get_item {
     struct slot_key at;
     uint8_t want;
     bool done;
+    bool refused; /* by one who says that it is no replica: we do not use the same ring */
     struct dynkv_get_result result;
     /* coordinate */
     uint64_t replicas[DYNKV_REPLICAS_MAX];
@@ -23,6 +24,7 @@ struct get_op {
     struct op op;
     uint64_t keyspace;
     bool coordinate, is_repair;
+    bool held; /* between nodes: what this one holds, whatever its part in the ring */
     struct get_item *items;
     uint32_t item_count, undone;
 };
@@ -169,7 +171,7 @@ static void get_advance(struct dynkv_node *node, struct get_op *get, uint32_t in
         break;
     case DYNKV_READ_FAILED:
         item->result.answers = (uint8_t)dynkv_read_quorum_answers(&item->read);
-        get_item_done(node, get, item, DYNKV_UNAVAILABLE);
+        get_item_done(node, get, item, item->refused ? DYNKV_RING_CHANGED : DYNKV_UNAVAILABLE);
         break;
     }
 }
@@ -211,6 +213,7 @@ static void get_show(struct get_op *get, const struct get_part *part,
         return;
     }
     if (!result || result->error) {
+        item->refused |= result && result->error == DYNKV_NOT_REPLICA;
         dynkv_read_quorum_on_failure(&item->read, part->replica);
         return;
     }
@@ -340,7 +343,8 @@ static void get_start_local(struct dynkv_node *node, struct get_op *get, uint32_
 {
     struct get_item *item = &get->items[index];
 
-    if (dynkv_ring_replica_index(node->ring, item->at.partition, node->id, n) < 0)
+    if (!get->held && !mutant_is(node, DYNKV_MUTANT_STALE_READS) &&
+        dynkv_ring_replica_index(node->ring, item->at.partition, node->id, n) < 0)
         get_item_done(node, get, item, DYNKV_NOT_REPLICA);
     else
         op_load(node, &get->op, index, item->at.keyspace, item->at.partition, item->at.key);
@@ -353,6 +357,7 @@ static struct get_op *get_new(struct dynkv_node *node, const struct source *sour
 
     get->keyspace = body->keyspace;
     get->coordinate = (body->flags & DYNKV_GET_COORDINATE) != 0;
+    get->held = (body->flags & DYNKV_GET_HELD) != 0 && source->kind == SOURCE_PEER;
     get->item_count = get->undone = body->item_count;
     get->items = dynkv_arena_calloc(&get->op.arena, body->item_count, sizeof *get->items);
     for (uint32_t i = 0; i < body->item_count; i++) {

@@ -110,14 +110,16 @@ static void put_role_done(struct dynkv_node *node, struct put_op *put, uint32_t 
 {
     struct put_item *item = &put->items[index];
     struct put_role *role = item->roles, *next;
+    uint32_t early = mutant_is(node, DYNKV_MUTANT_ANSWER_EARLY);
 
     while (role->member != member)
         role++;
     DYNKV_ASSERT(role < item->roles + item->role_count);
     put_close_role(put, item, role);
-    item->acks = (uint8_t)(item->acks + ack);
+    role->acked = ack;
+    item->acks = (uint8_t)put_route_acks(item, false);
     if (!ack) {
-        next = put_route_fallback(node, put, item, role->hint_for ? role->hint_for : role->member);
+        next = put_route_fallback(node, put, item, role);
         if (next) {
             next->sent = true;
             put_batch_add(put, again, next->member, next->hint_for, false, index);
@@ -127,9 +129,9 @@ static void put_role_done(struct dynkv_node *node, struct put_op *put, uint32_t 
     }
     if (item->decided)
         return;
-    if (item->acks + (uint32_t)mutant_is(node, DYNKV_MUTANT_ANSWER_EARLY) >= put->w)
+    if (item->acks + early >= put->w)
         put_decide(node, put, item, DYNKV_OK);
-    else if (item->acks + item->open < put->w)
+    else if (put_route_acks(item, true) < put->w)
         put_decide(node, put, item, DYNKV_UNAVAILABLE);
 }
 
@@ -273,8 +275,7 @@ static void put_leave_hints(struct dynkv_node *node, struct put_op *put)
 
             if (!role->open || !role->sent)
                 continue;
-            next =
-                put_route_fallback(node, put, item, role->hint_for ? role->hint_for : role->member);
+            next = put_route_fallback(node, put, item, role);
             if (next)
                 put_batch_add(put, &all, next->member, next->hint_for, false, i);
             else
@@ -295,6 +296,14 @@ static void put_on_deadline(struct dynkv_node *node, struct op *op)
         put_answer(node, put);
     put_leave_hints(node, put);
     put_end(node, put);
+}
+
+bool put_is_undecided_before(const struct dynkv_node *node, uint64_t op_id)
+{
+    for (const struct op *op = node->op_first; op && op->id < op_id; op = op->next)
+        if (op->class->on_deadline == put_on_deadline && ((const struct put_op *)op)->undecided)
+            return true;
+    return false;
 }
 
 static const struct op_class put_class = {

@@ -120,6 +120,9 @@ static enum dynkv_error replicate_check(struct dynkv_node *node, const struct so
         return DYNKV_MALFORMED;
     if (node->counters.operations_in_flight >= CORE_OPS_MAX)
         return DYNKV_OVERLOADED;
+    /* Meant for another, which had this address before; or this node has yet to hear of its place. */
+    if (!node->self->info.joined && !place_is_held(node, node->id))
+        return DYNKV_RING_CHANGED;
     if (body->hint_for && !members_find(node, body->hint_for))
         return DYNKV_RING_CHANGED; /* a member that this node has not heard of yet */
     /* A hint of a dropped keyspace would be thrown away; one not heard of yet looks the same. */

@@ -20,6 +20,7 @@
 struct scan_op {
     struct op op;
     uint64_t keyspace;
+    uint64_t ring_version; /* when it began: a page is of one ring */
     uint32_t n, r;
     uint8_t flags;
     bool has_filter;
@@ -89,6 +90,10 @@ static void scan_finish(struct dynkv_node *node, struct scan_op *scan)
         .decides_conflicts = mutant_is(node, DYNKV_MUTANT_FILTER_CONFLICTS),
     };
 
+    if (scan->ring_version != dynkv_ring_version(node->ring)) {
+        scan_fail(node, &scan->op, DYNKV_RING_CHANGED, "the ring changed during the scan");
+        return;
+    }
     scan_page_limit(&scan->page, DYNKV_SCAN_ITEMS_MAX, &scan->op.arena);
     if (scan->page.is_cut) {
         reply.more = 1;
@@ -478,6 +483,7 @@ void on_scan(struct dynkv_node *node, const struct source *source, uint32_t dead
     node->counters.scans++;
     scan = op_new(node, &scan_class, sizeof *scan, source, deadline_ms);
     scan->keyspace = body->keyspace;
+    scan->ring_version = dynkv_ring_version(node->ring);
     scan->n = keyspace->def.n;
     scan->r = body->r ? body->r : keyspace->def.r;
     scan->flags = body->flags;

@@ -177,6 +177,15 @@ static const struct op_class verify_class = {
     .on_deadline = verify_on_deadline,
 };
 
+/* Readers may count on what a replica of theirs says, and on nobody else. */
+static bool verify_is_replica(const struct dynkv_node *node, uint64_t id, uint32_t partition)
+{
+    const struct keyspace *keyspace = keyspaces_find(node, id);
+
+    return !keyspace || mutant_is(node, DYNKV_MUTANT_STALE_READS) ||
+           dynkv_ring_replica_index(node->ring, partition, node->id, keyspace->def.n) >= 0;
+}
+
 static void verify_read(struct dynkv_node *node, struct verify_op *verify, uint32_t run)
 {
     uint32_t first = verify->runs[run].first, end = verify->runs[run].end;
@@ -274,6 +283,10 @@ void on_verify(struct dynkv_node *node, const struct source *source, uint32_t de
     for (uint32_t i = 0; i < body->segment_count; i++) {
         if (!verify_take(node, verify, body, i)) {
             verify_answer_error(node, &verify->op, DYNKV_INVALID);
+            return;
+        }
+        if (!verify_is_replica(node, body->keyspace, body->segments[i].partition)) {
+            verify_answer_error(node, &verify->op, DYNKV_RING_CHANGED);
             return;
         }
         if (!verify->known[i])

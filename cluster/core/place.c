@@ -1,29 +1,130 @@
-/* place.c: the ring in use, and who of it can be asked now. */
+/*
+ * place.c: the rings in use, and who of them can be asked now.
+ *
+ * Without a change there is one ring.  While one is open there are two, that of the places before and that of
+ * those after: readers use the first until the change has switched, then the second; writes reach both.
+ */
 #include "core/node_impl.h"
 
-void place_rebuild(struct dynkv_node *node)
+/* At epoch 0: what the members say of themselves.  Who says nothing of it is a candidate. */
+static struct dynkv_place *place_from_members(const struct dynkv_node *node,
+                                              struct dynkv_arena *arena, uint32_t *count)
 {
-    struct dynkv_ring_member *list =
-        dynkv_arena_calloc(&node->arena, node->member_count, sizeof *list);
+    struct dynkv_place *list = dynkv_arena_calloc(arena, node->member_count, sizeof *list);
 
+    *count = 0;
     for (uint32_t i = 0; i < node->member_count; i++) {
         const struct dynkv_member *info = &node->members[i]->info;
 
-        list[i] = (struct dynkv_ring_member){
-            .id = info->id,
-            .zone = dynkv_ring_zone(info->zone),
-            .joined = info->joined,
-            .left = info->left,
-            .weight = info->weight,
-        };
+        if (info->joined)
+            list[(*count)++] = (struct dynkv_place){
+                .id = info->id,
+                .holder = info->id,
+                .zone = dynkv_ring_zone(info->zone),
+                .joined = info->joined,
+                .left = info->left,
+                .weight = info->weight,
+            };
     }
+    return list;
+}
+
+static struct dynkv_place *place_copy(const struct dynkv_node *node, struct dynkv_arena *arena,
+                                      uint32_t *count)
+{
+    if (node->table.epoch == 0)
+        return place_from_members(node, arena, count);
+    *count = node->table.place_count;
+    return dynkv_arena_copy(arena, node->table.places,
+                            node->table.place_count * sizeof *node->table.places);
+}
+
+struct dynkv_place *place_list(struct dynkv_node *node, uint32_t *count)
+{
+    return place_copy(node, &node->arena, count);
+}
+
+struct dynkv_place *dynkv_node_places(const struct dynkv_node *node, struct dynkv_arena *arena,
+                                      uint32_t *count)
+{
+    if (!node->ring_switched)
+        return place_copy(node, arena, count);
+    *count = node->change->place_count;
+    return dynkv_arena_copy(arena, node->change->places,
+                            node->change->place_count * sizeof *node->change->places);
+}
+
+void place_rebuild(struct dynkv_node *node)
+{
+    uint32_t count;
+    const struct dynkv_place *list = place_list(node, &count);
+    bool forgets = count > 1 && mutant_is(node, DYNKV_MUTANT_RING_FORGETS_MEMBER);
+
     dynkv_ring_free(node->ring);
-    node->ring =
-        dynkv_ring_new(list,
-                       node->member_count - (node->member_count > 1 &&
-                                             mutant_is(node, DYNKV_MUTANT_RING_FORGETS_MEMBER)),
-                       node->partitions);
+    dynkv_ring_free(node->ring_also);
+    node->ring = dynkv_places_ring(list, count - forgets, node->partitions);
+    node->ring_also =
+        change_is_open(node)
+            ? dynkv_places_ring(node->change->places, node->change->place_count, node->partitions)
+            : NULL;
+    node->ring_switched = false;
     node->ring_stale = false;
+    place_follow(node);
+}
+
+void place_follow(struct dynkv_node *node)
+{
+    enum dynkv_change_phase phase = stage_phase(node);
+    bool switched = phase == DYNKV_CHANGE_SWITCHED || phase == DYNKV_CHANGE_FINISHED ||
+                    (phase == DYNKV_CHANGE_MOVING && mutant_is(node, DYNKV_MUTANT_SWITCH_EARLY));
+
+    node->phase = phase;
+    node->phase_stale = false;
+    if (switched != node->ring_switched) {
+        struct dynkv_ring *ring = node->ring;
+
+        node->ring = node->ring_also;
+        node->ring_also = ring;
+        node->ring_switched = switched;
+    }
+}
+
+const struct dynkv_ring *dynkv_node_ring(const struct dynkv_node *node)
+{
+    return node->ring;
+}
+
+const struct dynkv_ring *dynkv_node_other_ring(const struct dynkv_node *node)
+{
+    return node->ring_also;
+}
+
+bool place_of_reader(const struct dynkv_node *node, uint64_t id)
+{
+    const struct dynkv_place *places =
+        node->ring_switched ? node->change->places : node->table.places;
+    uint32_t count = node->ring_switched ? node->change->place_count : node->table.place_count;
+    const struct member *member = members_find(node, id);
+
+    if (!node->ring_switched && node->table.epoch == 0)
+        return member && member->info.joined;
+    for (uint32_t i = 0; i < count; i++)
+        if (places[i].holder == id && !places[i].left)
+            return true;
+    return false;
+}
+
+bool place_is_held(const struct dynkv_node *node, uint64_t id)
+{
+    if (node->table.epoch == 0 && members_find(node, id) && members_find(node, id)->info.joined)
+        return true;
+    for (uint32_t i = 0; i < node->table.place_count; i++)
+        if (node->table.places[i].holder == id && !node->table.places[i].left)
+            return true;
+    for (uint32_t i = 0; change_is_open(node) && i < node->change->place_count; i++)
+        if (node->change->places[i].holder == id && !node->change->places[i].left)
+            return true;
+    return false;
 }
 
 uint32_t place_partition(const struct dynkv_node *node, uint64_t keyspace, struct dynkv_slice key,
@@ -38,7 +139,14 @@ bool place_is_up(const struct dynkv_node *node, uint64_t id)
 {
     const struct member *member = members_find(node, id);
 
-    return member && !member->down && !member->info.left;
+    return member && !member->down && member_counts(member);
+}
+
+bool place_keeps(const struct dynkv_node *node, uint32_t partition, uint64_t member, uint32_t n)
+{
+    return dynkv_ring_replica_index(node->ring, partition, member, n) >= 0 ||
+           (node->ring_also &&
+            dynkv_ring_replica_index(node->ring_also, partition, member, n) >= 0);
 }
 
 uint32_t place_replicas(const struct dynkv_node *node, uint32_t partition, uint32_t n,

@@ -139,7 +139,7 @@ static void probe_ask_helpers(struct dynkv_node *node, struct probe *probe)
     for (uint32_t i = 0; i < node->member_count; i++) {
         struct member *other = node->members[i];
 
-        if (other != node->self && other->info.id != probe->target && !other->info.left &&
+        if (other != node->self && other->info.id != probe->target && member_counts(other) &&
             !other->down)
             others[count++] = other;
     }
@@ -169,7 +169,7 @@ static bool probe_advance(struct dynkv_node *node, struct probe *probe)
 {
     struct member *target = members_find(node, probe->target);
 
-    if (!target || target->info.left)
+    if (!target || !member_counts(target))
         return false;
     if (!probe->indirect && node->mono_ms >= probe->direct_ms) {
         probe->indirect = true;
@@ -221,7 +221,7 @@ static void probe_start_next(struct dynkv_node *node)
         if (node->probe_place == node->probe_order_count)
             probe_shuffle(node);
         member = node->probe_order[node->probe_place++];
-        if (member == node->self || member->info.left || probe_find(node, member->info.id))
+        if (member == node->self || !member_counts(member) || probe_find(node, member->info.id))
             continue;
         probe_start(node, member);
         return;
@@ -236,7 +236,7 @@ static void relay_start(struct dynkv_node *node, const struct member *asker,
     struct member *target = members_find(node, body->target);
     struct relay *relay;
 
-    if (!target || target->info.left)
+    if (!target || !member_counts(target))
         return;
     if (node->relay_count == CORE_RELAYS_MAX) {
         node->counters.relays_refused++;

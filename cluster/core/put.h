@@ -20,7 +20,8 @@
  *   - hints have a quota, and a fallback that is lost takes its hints with it.  What they would have brought
  *     is brought by read repair and anti-entropy, as long as one replica has it.
  *
- * The coordinator is a replica whenever one is up.  If none is, the first fallback coordinates; it has no
+ * The coordinator is a replica of the readers' ring whenever one is up: a new replica that has not proved yet
+ * that it holds all lacks, maybe, writes of its own from an earlier time, and must not stamp another.  If none is, the first fallback coordinates; it has no
  * record of the key, and changes the hint it keeps for the first replica instead.  Its store incarnation may
  * not stamp such a write: a version vector says "all of this actor's writes up to n", which holds only where
  * the actor's earlier writes of the key are at hand, and a hint that was handed over is not.  So it stamps
@@ -32,22 +33,34 @@
 
 #include "core/node_impl.h"
 
-/* Replicas, and fallbacks that were tried in turn because one failed when it was asked. */
-#define PUT_ROLES_MAX (2u * DYNKV_REPLICAS_MAX)
+/* Replicas, of two rings, and fallbacks that were tried in turn because one failed when it was asked. */
+#define PUT_ROLES_MAX (4u * DYNKV_REPLICAS_MAX)
+
+/*
+ * While a change of the membership is open a write has two sides: the replicas of the ring that readers use, and
+ * those of the other one.  It goes to all of them, once to who is of both, and needs W of each side.
+ */
+enum put_side {
+    PUT_SIDE_READERS = 1,
+    PUT_SIDE_OTHER = 2,
+};
 
 struct put_role {
     uint64_t member;
     uint64_t hint_for; /* 0: a replica, which keeps it as its own */
+    uint8_t sides;     /* enum put_side */
     bool open;         /* its acknowledgement may still come */
     bool sent;
+    bool acked;
 };
 
 struct put_item {
     struct slot_key at; /* hint_for is set where a fallback coordinates */
     uint8_t flags;
     bool decided;
-    uint8_t acks;
-    uint8_t open; /* roles that are */
+    uint8_t acks;  /* of the side that has fewer */
+    uint8_t sides; /* enum put_side: what it needs W acknowledgements of */
+    uint8_t open;  /* roles that are */
     struct dynkv_slice context, value;
     uint64_t expires_at_ms;
     struct dynkv_slice object; /* once applied */
@@ -82,9 +95,11 @@ enum put_route {
 
 enum put_route put_route(struct dynkv_node *node, struct put_op *put, struct put_item *item,
                          enum dynkv_error *error, uint64_t *to);
-/* A fallback for a place of which the member failed; NULL if there is none (or the write is strict). */
+/* A fallback in the place of a role that failed; NULL if there is none (or the write is strict). */
 struct put_role *put_route_fallback(struct dynkv_node *node, struct put_op *put,
-                                    struct put_item *item, uint64_t hint_for);
+                                    struct put_item *item, const struct put_role *failed);
+/* Roles that have acknowledged, and if hoped for those that still may, of the side that has fewer. */
+uint32_t put_route_acks(const struct put_item *item, bool hoped);
 
 /* ---- put_apply.c ---- */
 

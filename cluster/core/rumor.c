@@ -17,7 +17,7 @@
 #include "base/assert.h"
 #include "core/node_impl.h"
 
-#define RUMOR_RECORD_BYTES  52u /* of a whole record, without strings and accusers, about */
+#define RUMOR_RECORD_BYTES  60u /* of a whole record, without strings and accusers, about */
 #define RUMOR_REPORT_BYTES  20u
 #define RUMOR_ACCUSER_BYTES 8u
 

@@ -32,6 +32,7 @@ struct slot {
     uint64_t id;        /* what its load is known by */
     struct slot_key at; /* its key is owned */
     bool ready;
+    bool held;               /* its load waits until the tree that it is of is dropped */
     struct dynkv_buf object; /* encoded, when ready */
     struct slot_wait *waits, **waits_tail;
     uint32_t stores_in_flight;
@@ -125,11 +126,30 @@ static struct slot_place {
                                dynkv_slice_copy(at->key, arena)};
 }
 
+static bool tree_is_held(const struct dynkv_node *node, const struct slot_key *at)
+{
+    for (uint32_t i = 0; i < node->held_count && !at->hint_for; i++)
+        if (node->held[i].keyspace == at->keyspace && node->held[i].partition == at->partition)
+            return true;
+    return false;
+}
+
+static void slot_load(struct dynkv_node *node, struct slot *slot)
+{
+    struct dynkv_effect_load *load = dynkv_effects_add_load(node->effects);
+    struct slot_place place = slot_place(node, &slot->at);
+
+    slot->held = false;
+    load->token = slot_expect(node, slot, 0);
+    load->space = place.space;
+    load->keyspace = place.keyspace;
+    load->partition = place.partition;
+    load->key = place.key;
+}
+
 static struct slot *slot_new(struct dynkv_node *node, const struct slot_key *at)
 {
     struct slot *slot = dynkv_calloc(1, sizeof *slot);
-    struct dynkv_effect_load *load = dynkv_effects_add_load(node->effects);
-    struct slot_place place = slot_place(node, at);
     uint8_t *key = dynkv_alloc(at->key.len);
 
     memcpy(key, at->key.data, at->key.len);
@@ -138,12 +158,48 @@ static struct slot *slot_new(struct dynkv_node *node, const struct slot_key *at)
     slot->waits_tail = &slot->waits;
     dynkv_map_add(&node->slots, &slot->by_key, slot_hash(at));
     node->counters.slots_in_use++;
-    load->token = slot_expect(node, slot, 0);
-    load->space = place.space;
-    load->keyspace = place.keyspace;
-    load->partition = place.partition;
-    load->key = place.key;
+    slot->held = tree_is_held(node, at);
+    if (!slot->held)
+        slot_load(node, slot);
     return slot;
+}
+
+/* ---- trees that are dropped ---- */
+
+const bool *slot_busy_partitions(const struct dynkv_node *node)
+{
+    bool *busy = dynkv_arena_calloc((struct dynkv_arena *)&node->arena, node->partitions, 1);
+
+    for (struct dynkv_map_node *at = dynkv_map_first(&node->slots); at;
+         at = dynkv_map_next(&node->slots, at)) {
+        const struct slot *slot = DYNKV_CONTAINER(at, struct slot, by_key);
+
+        if (!slot->at.hint_for)
+            busy[slot->at.partition] = true;
+    }
+    return busy;
+}
+
+void slot_hold(struct dynkv_node *node, uint64_t keyspace, uint32_t partition)
+{
+    node->held = dynkv_realloc(node->held, (node->held_count + 1) * sizeof *node->held);
+    node->held[node->held_count++] = (struct held_tree){keyspace, partition};
+}
+
+void slot_release(struct dynkv_node *node, uint64_t keyspace, uint32_t partition)
+{
+    for (uint32_t i = 0; i < node->held_count; i++)
+        if (node->held[i].keyspace == keyspace && node->held[i].partition == partition) {
+            node->held[i] = node->held[--node->held_count];
+            break;
+        }
+    for (struct dynkv_map_node *at = dynkv_map_first(&node->slots); at;
+         at = dynkv_map_next(&node->slots, at)) {
+        struct slot *slot = DYNKV_CONTAINER(at, struct slot, by_key);
+
+        if (slot->held && slot->at.keyspace == keyspace && slot->at.partition == partition)
+            slot_load(node, slot);
+    }
 }
 
 static void slot_free(struct slot *slot)
@@ -354,6 +410,7 @@ void slots_fini(struct dynkv_node *node)
         next = dynkv_map_next(&node->slots, at);
         slot_free(DYNKV_CONTAINER(at, struct slot, by_key));
     }
+    free(node->held);
     dynkv_map_fini(&node->store_waits);
     dynkv_map_fini(&node->slots);
 }

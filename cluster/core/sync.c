@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "core/prove.h"
 #include "core/tree.h"
 
 struct sync *sync_new(void)
@@ -21,6 +22,7 @@ void sync_free(struct sync *sync)
     for (uint32_t i = 0; i < sync->peer_count; i++)
         free(sync->peers[i].suspects);
     free(sync->peers);
+    dynkv_buf_fini(&sync->page_lower);
     free(sync);
 }
 
@@ -41,8 +43,9 @@ bool sync_is_kept_by_both(const struct dynkv_node *node, const struct keyspace *
                           uint32_t partition, uint64_t peer)
 {
     return partition < node->partitions &&
-           dynkv_ring_replica_index(node->ring, partition, node->id, keyspace->def.n) >= 0 &&
-           dynkv_ring_replica_index(node->ring, partition, peer, keyspace->def.n) >= 0;
+           place_keeps(node, partition, node->id, keyspace->def.n) &&
+           place_keeps(node, partition, peer, keyspace->def.n) &&
+           !prove_is_open(node, keyspace->id, partition);
 }
 
 /* ---- the exchange as a whole ---- */
@@ -78,6 +81,17 @@ void sync_end(struct dynkv_node *node, struct sync_op *s)
 
     if (sync->descending && peer)
         node_send(node, peer, DYNKV_MESSAGE_TREE_NODES, 0, 0, &(struct dynkv_tree_nodes){0});
+    if (s->mode != SYNC_REGULAR) {
+        sync->prove_next_ms =
+            node->mono_ms +
+            (s->progress
+                 ? CORE_PROVE_AGAIN_MS
+                 : CORE_PROVE_PAUSE_MS + dynkv_random_below(&node->random, CORE_PROVE_PAUSE_MS));
+        sync->leading = 0;
+        sync->descending = false;
+        op_end(node, &s->op);
+        return;
+    }
     /* Twice in a row only if it is of use, or one busy peer would keep all others waiting. */
     if (s->unfinished && (s->objects_moved || !s->is_again))
         sync->again = s->peer;
@@ -100,7 +114,8 @@ static void sync_fini(struct op *op)
 
 static void nodes_ask(struct dynkv_node *node, struct sync_op *s)
 {
-    struct dynkv_tree_nodes body = {.level = s->level, .part_count = s->tree_count};
+    struct dynkv_tree_nodes body = {
+        .level = s->level, .part_count = s->tree_count, .quiet = s->mode == SYNC_STRAY};
 
     body.parts = dynkv_arena_calloc(&node->arena, s->tree_count, sizeof *body.parts);
     for (uint32_t i = 0; i < s->tree_count; i++) {
@@ -146,6 +161,23 @@ static bool nodes_descend(struct dynkv_node *node, struct sync_op *s,
     s->tree_count = kept;
     s->level++;
     return at == reply->sum_count;
+}
+
+void sync_descend(struct dynkv_node *node, struct sync_op *s)
+{
+    struct sync *sync = node->sync;
+
+    if (sync->serving && sync->serving_until_ms > node->mono_ms) {
+        sync_end(node, s);
+        return;
+    }
+    for (uint32_t i = 0; i < s->tree_count; i++) {
+        s->trees[i].nodes = dynkv_arena_calloc(&s->op.arena, 1, sizeof *s->trees[i].nodes);
+        s->trees[i].node_count = 1;
+    }
+    s->level = 0;
+    sync->descending = true;
+    nodes_ask(node, s);
 }
 
 static void sync_on_nodes(struct dynkv_node *node, struct sync_op *s,
@@ -220,11 +252,8 @@ static void roots_done(struct dynkv_node *node, struct sync_op *s)
     first = (uint32_t)dynkv_random_below(&node->random, count);
     for (uint32_t i = 0; i < s->tree_count; i++) {
         s->trees[i].at = confirmed[(first + i) % count];
-        s->trees[i].nodes = dynkv_arena_calloc(&s->op.arena, 1, sizeof *s->trees[i].nodes);
-        s->trees[i].node_count = 1;
     }
-    sync->descending = true;
-    nodes_ask(node, s);
+    sync_descend(node, s);
 }
 
 /* The roots of one keyspace that both keep; false: there are none. */
@@ -300,6 +329,8 @@ static void sync_on_answer(struct dynkv_node *node, struct op *op, uint32_t sub,
         [SYNC_MINE] = 0,
         [SYNC_PULL] = DYNKV_MESSAGE_GET_REPLY,
         [SYNC_PUSH] = DYNKV_MESSAGE_REPLICATE_REPLY,
+        [SYNC_PROVE] = DYNKV_MESSAGE_PROVE_REPLY,
+        [SYNC_PAGE] = DYNKV_MESSAGE_PULL_REPLY,
     };
     struct sync_op *s = (struct sync_op *)op;
 
@@ -323,6 +354,12 @@ static void sync_on_answer(struct dynkv_node *node, struct op *op, uint32_t sub,
         break;
     case SYNC_PUSH:
         sync_on_pushed(node, s, &body->replicate_reply);
+        break;
+    case SYNC_PROVE:
+        sync_on_proved(node, s, &body->prove_reply);
+        break;
+    case SYNC_PAGE:
+        sync_on_page(node, s, &body->pull_reply);
         break;
     case SYNC_MINE:
         break;
@@ -349,22 +386,31 @@ static const struct op_class sync_class = {
 
 /* ---- when, and with whom ---- */
 
+struct sync_op *sync_open(struct dynkv_node *node, uint64_t peer, enum sync_mode mode)
+{
+    struct source nobody = {.kind = SOURCE_NONE};
+    struct sync_op *s = op_new(node, &sync_class, sizeof *s, &nobody, CORE_SYNC_PATIENCE_MS);
+
+    s->peer = peer;
+    s->mode = mode;
+    node->sync->leading = peer;
+    return s;
+}
+
 /* False: nothing to compare with this member. */
 static bool sync_start(struct dynkv_node *node, const struct member *peer, bool is_again)
 {
-    struct source nobody = {.kind = SOURCE_NONE};
     struct sync_op *s;
 
     if (peer == node->self || !place_is_up(node, peer->info.id))
         return false;
-    s = op_new(node, &sync_class, sizeof *s, &nobody, CORE_SYNC_PATIENCE_MS);
-    s->peer = peer->info.id;
+    s = sync_open(node, peer->info.id, SYNC_REGULAR);
     s->is_again = is_again;
     if (!roots_ask(node, s)) {
+        node->sync->leading = 0;
         op_end(node, &s->op);
         return false;
     }
-    node->sync->leading = s->peer;
     node->counters.sync_rounds++;
     return true;
 }
@@ -378,8 +424,10 @@ void sync_tick(struct dynkv_node *node)
         return;
     if (sync->next_ms == 0)
         sync_plan(node, sync_interval(node));
-    if (sync->next_ms > node->mono_ms)
+    if (sync->next_ms > node->mono_ms) {
+        sync_prove_tick(node);
         return;
+    }
     again = sync->again ? members_find(node, sync->again) : NULL;
     sync->again = 0;
     if (again && sync_start(node, again, true))

@@ -9,6 +9,11 @@
  *   PULL    objects that we lack are fetched and merged (GET, slots)                  sync_move.c
  *   PUSH    objects that the peer lacks are sent (REPLICATE)
  *
+ * An exchange that proves something (prove.h) begins otherwise, and may go through whole partitions:
+ *
+ *   PROVE   the roots of the trees in question; the peer says which are equal        sync_prove.c
+ *   PAGE    objects of a partition of which we hold nothing, page by page
+ *
  * THEIRS to PUSH go round for each page of keys of each tree.  All of it is one operation; each step
  * gives the peer CORE_SYNC_PATIENCE_MS.  The side that is asked keeps no state but whom it is serving
  * (sync_answer.c): a node takes part in one descent at a time, as asker or asked, so that one object that
@@ -32,6 +37,13 @@ struct sync_peer {
     uint32_t suspect_count;
 };
 
+/* What an exchange is for. */
+enum sync_mode {
+    SYNC_REGULAR,
+    SYNC_GAIN,  /* that we hold all that the peer holds: nothing is pushed */
+    SYNC_STRAY, /* that the peer holds all that we hold, durably: nothing is pulled */
+};
+
 struct sync {
     uint64_t next_ms; /* monotonic: the next round; 0: not planned yet */
     uint32_t turn;    /* index of the member to look at next */
@@ -44,6 +56,12 @@ struct sync {
     /* the one that it serves */
     uint64_t serving; /* the peer; 0: none */
     uint64_t serving_until_ms;
+    /* sync_prove.c */
+    uint64_t prove_next_ms;
+    uint32_t prove_turn;
+    struct sync_place
+        page_at; /* the partition whose pages were interrupted, and where; keyspace 0: none */
+    struct dynkv_buf page_lower;
 };
 
 enum sync_stage {
@@ -53,12 +71,16 @@ enum sync_stage {
     SYNC_MINE,
     SYNC_PULL,
     SYNC_PUSH,
+    SYNC_PROVE,
+    SYNC_PAGE,
 };
 
 struct sync_tree {
     struct sync_place at;
     uint32_t *nodes; /* of the level, that differ */
     uint32_t node_count;
+    uint64_t root; /* of ours, when an exchange that proves something began */
+    bool pages;    /* we hold nothing of it: it comes whole */
 };
 
 /* A key that the two hold differently. */
@@ -73,6 +95,10 @@ struct sync_op {
     struct op op;
     uint64_t peer;
     bool is_again; /* it was not this peer's turn */
+    enum sync_mode mode;
+    uint64_t prove_key;
+    bool progress; /* something was proved or moved */
+    bool spoiled;  /* a key of the tree at hand could not be brought together: it proves nothing */
     enum sync_stage stage;
     /* ROOTS */
     uint32_t keyspace; /* index of the first one that was not asked about */
@@ -105,7 +131,18 @@ struct sync *sync_new(void);
 void sync_free(struct sync *sync);
 void sync_tick(struct dynkv_node *node);
 
+/* sync_prove.c; the tick: true if an exchange was begun */
+bool sync_prove_tick(struct dynkv_node *node);
+void sync_on_proved(struct dynkv_node *node, struct sync_op *s,
+                    const struct dynkv_prove_reply *reply);
+void sync_pages_begin(struct dynkv_node *node, struct sync_op *s);
+void sync_pages_next(struct dynkv_node *node, struct sync_op *s);
+void sync_on_page(struct dynkv_node *node, struct sync_op *s, const struct dynkv_pull_reply *reply);
+
 /* sync.c, for the other files */
+struct sync_op *sync_open(struct dynkv_node *node, uint64_t peer, enum sync_mode mode);
+/* From the roots of s->trees down. */
+void sync_descend(struct dynkv_node *node, struct sync_op *s);
 void sync_ask(struct dynkv_node *node, struct sync_op *s, uint8_t type, const void *body);
 void sync_end(struct dynkv_node *node, struct sync_op *s);
 bool sync_is_kept_by_both(const struct dynkv_node *node, const struct keyspace *keyspace,

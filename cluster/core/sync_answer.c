@@ -95,6 +95,17 @@ static bool nodes_sums(struct dynkv_node *node, const struct dynkv_tree_nodes *b
     return true;
 }
 
+/* All that these trees know is durable. */
+static bool nodes_are_quiet(const struct dynkv_node *node, const struct dynkv_tree_nodes *body)
+{
+    const bool *busy = slot_busy_partitions(node);
+
+    for (uint32_t i = 0; i < body->part_count; i++)
+        if (body->parts[i].partition >= node->partitions || busy[body->parts[i].partition])
+            return false;
+    return true;
+}
+
 void on_tree_nodes(struct dynkv_node *node, const struct source *source,
                    const struct dynkv_tree_nodes *body)
 {
@@ -105,7 +116,7 @@ void on_tree_nodes(struct dynkv_node *node, const struct source *source,
             node->sync->serving = 0;
         return;
     }
-    if (!serve(node, source->peer))
+    if ((body->quiet && !nodes_are_quiet(node, body)) || !serve(node, source->peer))
         reply.error = DYNKV_OVERLOADED;
     else if (body->level >= DYNKV_MERKLE_LEAF_LEVEL || !nodes_sums(node, body, &reply))
         reply = (struct dynkv_tree_nodes_reply){.error = DYNKV_INVALID};
@@ -117,6 +128,7 @@ void on_tree_nodes(struct dynkv_node *node, const struct source *source,
 struct keys_op {
     struct op op;
     uint64_t keyspace;
+    bool busy_too;
     struct leaf_set leaves;
 };
 
@@ -142,7 +154,7 @@ static bool keys_add(struct dynkv_node *node, const struct keys_op *keys,
         dynkv_object_decode(bytes, &node->arena, &object))
         return false;
     out->key = record->key;
-    out->digest = slot_is_busy(node, &at) ? 0 : dynkv_object_digest(&object);
+    out->digest = slot_is_busy(node, &at) && !keys->busy_too ? 0 : dynkv_object_digest(&object);
     dynkv_version_encode(&object.version, &version);
     out->version = dynkv_slice_copy(dynkv_buf_slice(&version), &node->arena);
     dynkv_buf_fini(&version);
@@ -200,6 +212,7 @@ void on_leaf_keys(struct dynkv_node *node, const struct source *source, uint32_t
     uint32_t *partition;
 
     keys->keyspace = body->keyspace;
+    keys->busy_too = body->busy_too != 0;
     if (body->partition >= node->partitions) {
         keys_fail(node, &keys->op, DYNKV_INVALID);
         return;

@@ -6,7 +6,7 @@
  * next one begins there.
  */
 #include "base/assert.h"
-#include "core/sync.h"
+#include "core/prove.h"
 
 static void leaves_ask(struct dynkv_node *node, struct sync_op *s)
 {
@@ -16,6 +16,7 @@ static void leaves_ask(struct dynkv_node *node, struct sync_op *s)
         .partition = tree->at.partition,
         .leaf_count = tree->node_count,
         .lower = dynkv_buf_slice(&s->lower),
+        .busy_too = s->mode != SYNC_REGULAR,
     };
 
     body.leaves = dynkv_arena_calloc(&node->arena, tree->node_count, sizeof *body.leaves);
@@ -46,6 +47,11 @@ void sync_leaves_next(struct dynkv_node *node, struct sync_op *s)
         s->lower = lower;
     } else {
         dynkv_buf_reset(&s->lower);
+        if (s->mode != SYNC_REGULAR && !s->spoiled) {
+            prove_mark(node, s, &s->trees[s->tree]);
+            s->progress = true;
+        }
+        s->spoiled = false;
         s->tree++;
     }
     dynkv_arena_reset(&s->page);
@@ -127,8 +133,14 @@ static void item_add(struct dynkv_node *node, struct sync_op *s, struct dynkv_sl
         .my_len = my_len,
     };
 
-    if (slot_is_busy(node, &item.at))
+    item.pull = item.pull && s->mode != SYNC_STRAY;
+    item.push = item.push && s->mode != SYNC_GAIN;
+    if (!item.pull && !item.push)
+        return;
+    if (slot_is_busy(node, &item.at) && s->mode != SYNC_GAIN) {
+        s->spoiled = true;
         return; /* a write is under way, and brings the newest by itself */
+    }
     item.at.key = dynkv_slice_copy(key, &s->page);
     s->items[s->item_count++] = item;
 }
@@ -139,14 +151,18 @@ static void item_compare(struct dynkv_node *node, struct sync_op *s,
                          size_t my_len)
 {
     struct dynkv_version version;
-    bool they_lack;
+    enum dynkv_version_order order;
 
     if (theirs->digest == 0 || theirs->digest == dynkv_object_digest(mine) ||
         dynkv_version_parse(theirs->version, &node->arena, &version))
         return;
-    /* Where each side has something, the merge of theirs into ours shows whether they lack ours. */
-    they_lack = dynkv_version_compare(&mine->version, &version) == DYNKV_VERSION_AFTER;
-    item_add(node, s, theirs->key, theirs->partition_len, !they_lack, they_lack, my_len);
+    order = dynkv_version_compare(&mine->version, &version);
+    if (s->mode == SYNC_STRAY) /* theirs is not fetched, so it can't be merged here */
+        item_add(node, s, theirs->key, theirs->partition_len, false, order != DYNKV_VERSION_BEFORE,
+                 my_len);
+    else /* where each side has something, the merge of theirs into ours shows whether they lack ours */
+        item_add(node, s, theirs->key, theirs->partition_len, order != DYNKV_VERSION_AFTER,
+                 order == DYNKV_VERSION_AFTER, my_len);
 }
 
 /* Goes through both sides in step; false: a record of ours is corrupt. */

@@ -18,7 +18,7 @@ static void move_count(struct sync_op *s, size_t bytes)
 /* False: nothing is left to pull. */
 static bool pull_ask(struct dynkv_node *node, struct sync_op *s)
 {
-    struct dynkv_get body = {.r = 1};
+    struct dynkv_get body = {.flags = DYNKV_GET_HELD, .r = 1};
 
     body.items = dynkv_arena_calloc(&node->arena, CORE_SYNC_BATCH_ITEMS, sizeof *body.items);
     for (uint32_t i = 0; i < s->item_count && body.item_count < CORE_SYNC_BATCH_ITEMS; i++) {
@@ -58,11 +58,16 @@ void sync_on_pulled(struct dynkv_node *node, struct sync_op *s, const struct dyn
             continue; /* the reply was full: with the next batch */
         any = true;
         item->pull = false;
-        if (result->error || result->object.len == 0)
+        if (result->error || result->object.len == 0) {
+            s->spoiled = true;
             continue;
+        }
         item->object = dynkv_slice_copy(result->object, &s->page);
         move_count(s, item->object.len);
         node->counters.sync_objects_received++;
+        node->counters.transfer_objects += s->mode == SYNC_GAIN;
+        node->counters.transfer_bytes +=
+            s->mode == SYNC_GAIN ? item->at.key.len + item->object.len : 0;
         s->waiting++;
         slot_change(node, &item->at, &s->op, s->batch[i]);
     }
@@ -79,7 +84,8 @@ enum dynkv_error sync_mutate(struct dynkv_node *node, struct op *op, uint32_t in
                              const struct dynkv_object *current, struct dynkv_arena *arena,
                              struct dynkv_object *out)
 {
-    struct sync_item *item = &((struct sync_op *)op)->items[index];
+    struct sync_op *s = (struct sync_op *)op;
+    struct sync_item *item = &s->items[index];
     struct dynkv_object incoming;
     enum dynkv_error error = dynkv_object_decode(item->object, arena, &incoming);
     uint64_t digest;
@@ -91,7 +97,8 @@ enum dynkv_error sync_mutate(struct dynkv_node *node, struct op *op, uint32_t in
     if (!dynkv_object_is_within_limits(out))
         return DYNKV_TOO_LARGE;
     digest = dynkv_object_digest(out);
-    item->push = digest != dynkv_object_digest(&incoming); /* they lack something of ours */
+    /* They lack something of ours. */
+    item->push = s->mode == SYNC_REGULAR && digest != dynkv_object_digest(&incoming);
     /* An error leaves the object as it is: another write has brought the same meanwhile. */
     return digest == dynkv_object_digest(current) ? DYNKV_NOT_FOUND : DYNKV_OK;
 }
@@ -110,6 +117,7 @@ void sync_on_applied(struct dynkv_node *node, struct op *op, uint32_t item, enum
     if (op->ended)
         return;
     s->items[item].my_len = object.len;
+    s->spoiled |= error && error != DYNKV_NOT_FOUND;
     if (error)
         pull_item_done(node, s);
 }
@@ -204,6 +212,8 @@ void sync_move(struct dynkv_node *node, struct sync_op *s)
 
     if (node->storage_failed) {
         sync_end(node, s);
+    } else if (s->stage == SYNC_PAGE) {
+        sync_pages_next(node, s);
     } else if (full && s->item_count) {
         s->unfinished = true;
         sync_end(node, s);

@@ -384,6 +384,15 @@ void tree_keyspace_dropped(struct dynkv_node *node, uint64_t keyspace)
     forest_free(forest, node->partitions);
 }
 
+void tree_dropped(struct dynkv_node *node, uint64_t keyspace, uint32_t partition)
+{
+    struct forest *forest = forest_find(node->trees, keyspace);
+
+    DYNKV_ASSERT(forest && forest->ready); /* or a page under way would count what is gone */
+    dynkv_merkle_fini(forest_tree(node, forest, partition));
+    *forest_tree(node, forest, partition) = (struct dynkv_merkle){0};
+}
+
 static bool keyspace_is_dropped(const struct dynkv_node *node, uint64_t id)
 {
     for (uint32_t i = 0; i < node->keyspace_count; i++)

@@ -20,6 +20,8 @@ void trees_free(struct dynkv_node *node);
 /* A keyspace has become known; its trees will be made. */
 void tree_keyspace_opened(struct dynkv_node *node, uint64_t keyspace);
 void tree_keyspace_dropped(struct dynkv_node *node, uint64_t keyspace);
+/* All records of one tree are being removed from the store. */
+void tree_dropped(struct dynkv_node *node, uint64_t keyspace, uint32_t partition);
 /* The object of a key has changed; the change is on its way to the store. */
 void tree_changed(struct dynkv_node *node, const struct slot_key *at,
                   struct dynkv_merkle_value before, struct dynkv_merkle_value after);

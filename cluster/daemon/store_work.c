@@ -89,7 +89,7 @@ bool dynkvd_group_add(struct dynkvd_group *group, struct dynkvd_job *job)
         const struct dynkv_effect_store *store = &job->effects.stores[i];
         struct stored_key *stored;
 
-        if (store->kind == DYNKV_STORE_DROP_KEYSPACE)
+        if (store->kind == DYNKV_STORE_DROP_KEYSPACE || store->kind == DYNKV_STORE_DROP_TREE)
             group->stores_keyspace = true;
         if (store->kind != DYNKV_STORE_RECORD && store->kind != DYNKV_STORE_DELETE)
             continue;
@@ -263,6 +263,9 @@ static struct dynkv_engine_op store_op(const struct dynkv_effect_store *store)
         break;
     case DYNKV_STORE_DELETE:
         op.kind = DYNKV_ENGINE_DELETE;
+        break;
+    case DYNKV_STORE_DROP_TREE:
+        op.kind = DYNKV_ENGINE_DROP_TREE;
         break;
     }
     return op;

@@ -17,7 +17,7 @@
 #define RING_VERSION_SEED UINT64_C(0x72696e6756657231) /* "ringVer1" */
 
 struct resident {
-    uint64_t id;
+    uint64_t id;   /* of the holder */
     uint32_t zone; /* dense */
 };
 
@@ -49,6 +49,7 @@ static uint64_t version_of(const struct ring_builder *builder)
         const struct dynkv_ring_member *member = &builder->nodes[i].member;
 
         dynkv_put_u64(&buf, member->id);
+        dynkv_put_u64(&buf, member->holder ? member->holder : member->id);
         dynkv_put_u64(&buf, member->zone);
         dynkv_put_u64(&buf, member->joined);
         dynkv_put_u64(&buf, member->left);
@@ -95,7 +96,8 @@ static void ring_settle(struct dynkv_ring *ring, struct ring_builder *builder)
         const struct ring_node *node = &builder->nodes[builder->live[i]];
 
         index[builder->live[i]] = i;
-        ring->members[i] = (struct resident){node->member.id, node->zone};
+        ring->members[i] = (struct resident){
+            node->member.holder ? node->member.holder : node->member.id, node->zone};
     }
     ring->lists = dynkv_calloc((size_t)ring->partitions * ring->length, sizeof *ring->lists);
     for (uint32_t p = 0; p < ring->partitions; p++)

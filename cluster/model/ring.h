@@ -14,6 +14,9 @@
  * moves only what it must, so that one join takes 1/(n+1) of the replicas from the others and one leave
  * hands out only what the leaver held.
  *
+ * A member that is replaced by another hands over its place: the place keeps its id, stamps, zone and
+ * weight, and only its holder is another, so that nothing else moves.
+ *
  * What follows for the caller:
  *   - a stamp must be greater than all stamps that are known when it is given out;
  *   - members that left stay in the input for ever: without one of them the replay, and so nearly every
@@ -46,7 +49,8 @@
 #include "base/limits.h"
 
 struct dynkv_ring_member {
-    uint64_t id;     /* not 0 */
+    uint64_t id;     /* of the place: its tokens and its part in the replay; not 0 */
+    uint64_t holder; /* the member that stands there now: it is in the lists.  0: id itself */
     uint64_t zone;   /* dynkv_ring_zone of its name; members with equal values share a zone */
     uint64_t joined; /* stamp: when it became part of the ring */
     uint64_t left;   /* stamp: when it ceased to be, 0 while it is part of it */
@@ -57,7 +61,7 @@ struct dynkv_ring;
 
 /*
  * partitions: a power of two, 1 to DYNKV_PARTITIONS_MAX.  count may be 0 (a ring without members).
- * Ids must be distinct.  The result is on the heap and is immutable; free it with dynkv_ring_free.
+ * Ids must be distinct, and so must the holders of places not left.  The result is on the heap and is immutable; free it with dynkv_ring_free.
  */
 struct dynkv_ring *dynkv_ring_new(const struct dynkv_ring_member *members, uint32_t count,
                                   uint32_t partitions);

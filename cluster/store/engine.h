@@ -56,6 +56,7 @@ enum dynkv_engine_op_kind {
     DYNKV_ENGINE_META,           /* at.key: the name; value: the metadata (empty: removed) */
     DYNKV_ENGINE_DROP_KEYSPACE,  /* at.keyspace; of the records, not of the hints */
     DYNKV_ENGINE_DROP_PARTITION, /* at.partition; likewise */
+    DYNKV_ENGINE_DROP_TREE,      /* at.partition and at.keyspace; likewise */
 };
 
 struct dynkv_engine_op {

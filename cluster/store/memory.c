@@ -155,12 +155,12 @@ static void memory_put_meta(struct memory *memory, struct dynkv_slice name,
     dynkv_map_add(&memory->meta, &item->by_key, item_hash(&at));
 }
 
-/* Removes all records of one partition, or of one keyspace, whichever the operation names. */
+/* Removes all records of one partition, or of one keyspace, or of one in the other, as the operation says. */
 static void memory_drop(struct memory *memory, const struct dynkv_engine_op *op)
 {
     struct dynkv_avl_node *node, *next;
 
-    if (op->kind == DYNKV_ENGINE_DROP_PARTITION) {
+    if (op->kind != DYNKV_ENGINE_DROP_KEYSPACE) {
         struct dynkv_engine_key first = {.partition = op->at.partition};
 
         node = dynkv_avl_seek(&memory->tree, &first, item_compare);
@@ -173,13 +173,10 @@ static void memory_drop(struct memory *memory, const struct dynkv_engine_op *op)
         next = dynkv_avl_next(node);
         if (item->at.space != DYNKV_ENGINE_RECORDS)
             break; /* they come last */
-        if (op->kind == DYNKV_ENGINE_DROP_PARTITION) {
-            if (item->at.partition != op->at.partition)
-                break;
+        if (op->kind != DYNKV_ENGINE_DROP_KEYSPACE && item->at.partition != op->at.partition)
+            break;
+        if (op->kind == DYNKV_ENGINE_DROP_PARTITION || item->at.keyspace == op->at.keyspace)
             memory_remove(memory, item);
-        } else if (item->at.keyspace == op->at.keyspace) {
-            memory_remove(memory, item);
-        }
     }
 }
 
@@ -253,6 +250,7 @@ static enum dynkv_error memory_write(struct dynkv_engine *engine, const struct d
             break;
         case DYNKV_ENGINE_DROP_KEYSPACE:
         case DYNKV_ENGINE_DROP_PARTITION:
+        case DYNKV_ENGINE_DROP_TREE:
             memory_drop(memory, &ops[i]);
             break;
         }

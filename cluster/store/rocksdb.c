@@ -150,13 +150,14 @@ static struct dynkv_engine_value rocks_meta(struct dynkv_engine *engine, struct 
 
 /* ---- writing ---- */
 
-static void rocks_drop_partition(struct rocks *rocks, rocksdb_writebatch_t *batch,
-                                 uint32_t partition)
+/* All records from one (partition, keyspace) up to another. */
+static void rocks_drop_range(struct rocks *rocks, rocksdb_writebatch_t *batch, uint32_t partition,
+                             uint64_t keyspace, uint32_t end_partition, uint64_t end_keyspace)
 {
     struct dynkv_buf first = {0}, end = {0};
 
-    rocks_name(&first, partition, 0, dynkv_slice(NULL, 0));
-    rocks_name(&end, partition + 1, 0, dynkv_slice(NULL, 0));
+    rocks_name(&first, partition, keyspace, dynkv_slice(NULL, 0));
+    rocks_name(&end, end_partition, end_keyspace, dynkv_slice(NULL, 0));
     rocksdb_writebatch_delete_range_cf(batch, rocks->families[ROCKS_RECORDS],
                                        (const char *)first.data, first.len, (const char *)end.data,
                                        end.len);
@@ -190,7 +191,15 @@ static enum dynkv_error rocks_add_op(struct rocks *rocks, rocksdb_writebatch_t *
     case DYNKV_ENGINE_DROP_KEYSPACE:
         break; /* see rocks_write */
     case DYNKV_ENGINE_DROP_PARTITION:
-        rocks_drop_partition(rocks, batch, op->at.partition);
+        rocks_drop_range(rocks, batch, op->at.partition, 0, op->at.partition + 1, 0);
+        break;
+    case DYNKV_ENGINE_DROP_TREE:
+        if (op->at.keyspace < UINT64_MAX)
+            rocks_drop_range(rocks, batch, op->at.partition, op->at.keyspace, op->at.partition,
+                             op->at.keyspace + 1);
+        else
+            rocks_drop_range(rocks, batch, op->at.partition, op->at.keyspace, op->at.partition + 1,
+                             0);
         break;
     }
     return DYNKV_OK;

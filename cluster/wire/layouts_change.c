@@ -78,6 +78,7 @@ static LAYOUT(change_entry)
         LIST(change_record, ready, ready_count, accuser, DYNKV_MEMBERS_MAX),
         LIST(change_record, seen, seen_count, accuser, DYNKV_MEMBERS_MAX),
         LIST(change_record, reverted, reverted_count, accuser, DYNKV_MEMBERS_MAX),
+        LIST(change_record, places, place_count, place, DYNKV_PLACES_MAX),
 };
 LAYOUT(change_record)
 

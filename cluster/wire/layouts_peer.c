@@ -165,6 +165,7 @@ static LAYOUT(tree_part)
     static const struct dynkv_field tree_nodes_fields[] = {
         U32(tree_nodes, level),
         LIST(tree_nodes, parts, part_count, tree_part, DYNKV_TREE_PARTS_MAX),
+        U8(tree_nodes, quiet),
 };
 LAYOUT(tree_nodes)
 

@@ -613,6 +613,8 @@ struct dynkv_change_record {
     uint32_t seen_count;
     struct dynkv_accuser *reverted;
     uint32_t reverted_count;
+    struct dynkv_place *places; /* once committed: those after the change */
+    uint32_t place_count;
 };
 
 struct dynkv_gossip {
@@ -697,6 +699,7 @@ struct dynkv_tree_nodes {
     uint32_t level;
     struct dynkv_tree_part *parts;
     uint32_t part_count;
+    uint8_t quiet; /* only if all of it is durable; else OVERLOADED */
 };
 
 struct dynkv_tree_sum {

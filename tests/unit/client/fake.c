@@ -148,6 +148,16 @@ static void fill_ring(struct fake_node *node, struct dynkv_arena *arena,
             .weight = 100,
             .joined = i + 1,
         };
+    out->place_count = count;
+    out->places = dynkv_arena_calloc(arena, count, sizeof *out->places);
+    for (uint32_t i = 0; i < count; i++)
+        out->places[i] = (struct dynkv_place){
+            .id = out->members[i].id,
+            .holder = out->members[i].id,
+            .zone = dynkv_ring_zone(out->members[i].zone),
+            .weight = 100,
+            .joined = i + 1,
+        };
 }
 
 static const struct fake_entry *entry_find(const struct fake_node *node, struct dynkv_slice key)

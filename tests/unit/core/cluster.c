@@ -87,14 +87,16 @@ static struct cell *store_find(struct place *place, struct cell *at)
     return node ? DYNKV_CONTAINER(node, struct cell, node) : NULL;
 }
 
-static void store_drop(struct place *place, uint64_t keyspace)
+static void store_drop(struct place *place, const struct dynkv_effect_store *store)
 {
     struct dynkv_avl_node *node = dynkv_avl_first(&place->store), *next;
 
     for (; node; node = next) {
+        const struct cell *cell = DYNKV_CONTAINER(node, struct cell, node);
+
         next = dynkv_avl_next(node);
-        if (DYNKV_CONTAINER(node, struct cell, node)->space == DYNKV_SPACE_RECORDS &&
-            DYNKV_CONTAINER(node, struct cell, node)->keyspace == keyspace)
+        if (cell->space == DYNKV_SPACE_RECORDS && cell->keyspace == store->keyspace &&
+            (store->kind == DYNKV_STORE_DROP_KEYSPACE || cell->partition == store->partition))
             dynkv_avl_remove(&place->store, node);
     }
 }
@@ -115,8 +117,8 @@ static void store_write(struct cluster *cluster, struct place *place,
             record;
         return;
     }
-    if (store->kind == DYNKV_STORE_DROP_KEYSPACE) {
-        store_drop(place, store->keyspace);
+    if (store->kind == DYNKV_STORE_DROP_KEYSPACE || store->kind == DYNKV_STORE_DROP_TREE) {
+        store_drop(place, store);
         return;
     }
     cell = store_find(place, &at);
@@ -770,25 +772,15 @@ int cluster_sees_down(struct cluster *cluster, uint32_t node, uint32_t other)
 uint32_t cluster_replica(struct cluster *cluster, uint64_t keyspace, const char *key,
                          uint32_t place)
 {
-    struct dynkv_ring_member members[CLUSTER_MAX];
-    struct dynkv_status_reply status;
-    struct dynkv_ring *ring;
+    const struct dynkv_ring *ring;
     uint64_t list[DYNKV_REPLICAS_MAX];
     uint32_t partition, node = 0;
 
     while (!cluster->places[node].node)
         node++;
-    dynkv_node_status(cluster->places[node].node, &cluster->arena, &status);
-    for (uint32_t i = 0; i < status.member_count; i++)
-        members[i] = (struct dynkv_ring_member){.id = status.members[i].id,
-                                                .zone = dynkv_ring_zone(status.members[i].zone),
-                                                .joined = status.members[i].joined,
-                                                .left = status.members[i].left,
-                                                .weight = status.members[i].weight};
-    ring = dynkv_ring_new(members, status.member_count, status.partitions);
+    ring = dynkv_node_ring(cluster->places[node].node);
     partition = dynkv_ring_partition(ring, dynkv_ring_hash(keyspace, dynkv_slice_text(key)));
     DYNKV_ASSERT(dynkv_ring_preference(ring, partition, list, DYNKV_REPLICAS_MAX) > place);
-    dynkv_ring_free(ring);
     for (node = 0; cluster->places[node].id != list[place];)
         node++;
     return node;

@@ -144,7 +144,7 @@ static void a_node_that_was_cut_off_takes_nobody_down_for_the_others(void **stat
     cluster_free(c);
 }
 
-static void a_join_after_the_first_write_is_refused(void **state)
+static void who_joins_after_the_first_write_is_a_candidate(void **state)
 {
     struct cluster *c = cluster_new(2, 64);
     uint64_t ks = cluster_keyspace(c, 0, "t", 2, 1, 1);
@@ -155,10 +155,13 @@ static void a_join_after_the_first_write_is_refused(void **state)
     cluster_run(c, 500);
     late = cluster_add(c);
     cluster_run(c, 3000);
-    assert_false(dynkv_node_is_member(cluster_node(c, late)));
-    assert_int_equal(member_count(c, 0), 2);
-    /* And it says so to clients. */
-    assert_int_equal(cluster_put(c, late, ks, "key", "x", NULL).error, DYNKV_REFUSED);
+    assert_true(dynkv_node_is_member(cluster_node(c, late)));
+    assert_int_equal(member_count(c, 0), 3);
+    for (uint32_t node = 0; node < 3; node++)
+        assert_int_equal(dynkv_ring_member_count(dynkv_node_ring(cluster_node(c, node))), 2);
+    /* It holds nothing, and sends on what clients ask of it. */
+    assert_int_equal(cluster_put(c, late, ks, "key", "y", NULL).error, DYNKV_OK);
+    assert_int_equal(cluster_get(c, late, ks, "key", false, 0, NULL).error, DYNKV_NOT_REPLICA);
     cluster_free(c);
 }
 
@@ -322,7 +325,7 @@ int main(void)
         cmocka_unit_test(one_reporter_alone_does_not_take_a_member_down),
         cmocka_unit_test(the_last_of_three_takes_both_others_down),
         cmocka_unit_test(a_node_that_was_cut_off_takes_nobody_down_for_the_others),
-        cmocka_unit_test(a_join_after_the_first_write_is_refused),
+        cmocka_unit_test(who_joins_after_the_first_write_is_a_candidate),
         cmocka_unit_test(a_restarted_node_knows_its_cluster_without_asking),
         cmocka_unit_test(counters_and_clocks_never_go_back_over_a_restart),
         cmocka_unit_test(restarts_one_after_the_other_do_not_drive_the_clocks_away),
