@@ -79,7 +79,8 @@ static uint32_t down_live(const struct dynkv_node *node)
     uint32_t live = 0;
 
     for (uint32_t i = 0; i < node->member_count; i++)
-        live += member_counts(node->members[i]) && !node->members[i]->down;
+        live += node->members[i] == node->self ||
+                (member_counts(node->members[i]) && !node->members[i]->down);
     return live;
 }
 

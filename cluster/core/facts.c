@@ -40,7 +40,7 @@ void on_ring(struct dynkv_node *node, const struct source *source,
     if (body->known_version != reply.ring_version) {
         reply.members = members_list(node, &node->arena);
         reply.member_count = node->member_count;
-        reply.places = dynkv_node_places(node, &node->arena, &reply.place_count);
+        reply.places = dynkv_node_places(node, false, &node->arena, &reply.place_count);
     }
     reply.down = members_down_list(node, &node->arena, &reply.down_count);
     node_answer(node, source, DYNKV_MESSAGE_RING_REPLY, &reply);

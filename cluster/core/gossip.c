@@ -31,6 +31,7 @@ void gossip_send_tables(struct dynkv_node *node, struct member *to, bool answer)
         .members = members_list(node, &node->arena),
         .member_count = node->member_count,
         .answer = answer,
+        .whole = 1,
         .unsure = node->unsure,
     };
 
@@ -154,7 +155,7 @@ void on_gossip(struct dynkv_node *node, uint64_t sender, const struct dynkv_goss
     if (!from || from == node->self)
         return;
     members_heard_from(node, from);
-    if (body->member_count)
+    if (body->whole)
         state_heard_tables(node, sender, body->unsure != 0);
     if (body->answer)
         gossip_send_tables(node, from, false);

@@ -191,6 +191,13 @@ static struct member *members_insert(struct dynkv_node *node, uint64_t id)
 
 /* ---- what is for good ---- */
 
+bool dynkv_node_excludes(const struct dynkv_node *node, uint64_t id)
+{
+    const struct member *member = members_find(node, id);
+
+    return member && member->info.excluded;
+}
+
 void members_exclude(struct dynkv_node *node, struct member *member, uint64_t stamp)
 {
     if (stamp <= member->info.excluded)
@@ -212,7 +219,6 @@ void members_set_left(struct dynkv_node *node, struct member *member, uint64_t s
         node_log(node, DYNKV_LOG_INFO, "member %.*s has left the cluster",
                  (int)member->info.name.len, (const char *)member->info.name.data);
     member->info.left = stamp;
-    node->ring_stale |= node->table.epoch == 0;
     node->state_stale = true;
     members_changed(node, member, true);
 }

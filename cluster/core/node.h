@@ -247,14 +247,16 @@ struct dynkv_node_stage {
     uint64_t change; /* id of the one that is open; 0: none */
     enum dynkv_change_phase phase;
     bool cancelled, is_accepted, is_seen; /* this node has entered the set */
-    bool is_placed;   /* it holds a place in the readers' ring */
-    bool is_excluded; /* as far as it knows */
+    bool is_placed;                       /* it holds a place in the readers' ring */
+    bool is_excluded;                     /* as far as it knows */
     bool has_left;
 };
 struct dynkv_node_stage dynkv_node_stage(const struct dynkv_node *node);
-/* The places of the readers' ring, in the arena. */
-struct dynkv_place *dynkv_node_places(const struct dynkv_node *node, struct dynkv_arena *arena,
-                                      uint32_t *count);
+/* Whether it knows that a member is excluded. */
+bool dynkv_node_excludes(const struct dynkv_node *node, uint64_t member);
+/* The places of the readers' ring, or of the other one (there must be one), in the arena. */
+struct dynkv_place *dynkv_node_places(const struct dynkv_node *node, bool other,
+                                      struct dynkv_arena *arena, uint32_t *count);
 
 /*
  * The live tree of a partition and keyspace, NULL: no records; and whether the keyspace's trees are ready

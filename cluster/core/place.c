@@ -6,7 +6,7 @@
  */
 #include "core/node_impl.h"
 
-/* At epoch 0: what the members say of themselves.  Who says nothing of it is a candidate. */
+/* At epoch 0, which nobody has left: what the members say of themselves. */
 static struct dynkv_place *place_from_members(const struct dynkv_node *node,
                                               struct dynkv_arena *arena, uint32_t *count)
 {
@@ -16,13 +16,12 @@ static struct dynkv_place *place_from_members(const struct dynkv_node *node,
     for (uint32_t i = 0; i < node->member_count; i++) {
         const struct dynkv_member *info = &node->members[i]->info;
 
-        if (info->joined)
+        if (info->joined > DYNKV_JOINED_BY_CHANGE)
             list[(*count)++] = (struct dynkv_place){
                 .id = info->id,
                 .holder = info->id,
                 .zone = dynkv_ring_zone(info->zone),
                 .joined = info->joined,
-                .left = info->left,
                 .weight = info->weight,
             };
     }
@@ -44,10 +43,10 @@ struct dynkv_place *place_list(struct dynkv_node *node, uint32_t *count)
     return place_copy(node, &node->arena, count);
 }
 
-struct dynkv_place *dynkv_node_places(const struct dynkv_node *node, struct dynkv_arena *arena,
-                                      uint32_t *count)
+struct dynkv_place *dynkv_node_places(const struct dynkv_node *node, bool other,
+                                      struct dynkv_arena *arena, uint32_t *count)
 {
-    if (!node->ring_switched)
+    if (node->ring_switched == other)
         return place_copy(node, arena, count);
     *count = node->change->place_count;
     return dynkv_arena_copy(arena, node->change->places,
@@ -107,7 +106,7 @@ bool place_of_reader(const struct dynkv_node *node, uint64_t id)
     const struct member *member = members_find(node, id);
 
     if (!node->ring_switched && node->table.epoch == 0)
-        return member && member->info.joined;
+        return member && member->info.joined > DYNKV_JOINED_BY_CHANGE;
     for (uint32_t i = 0; i < count; i++)
         if (places[i].holder == id && !places[i].left)
             return true;
@@ -116,7 +115,8 @@ bool place_of_reader(const struct dynkv_node *node, uint64_t id)
 
 bool place_is_held(const struct dynkv_node *node, uint64_t id)
 {
-    if (node->table.epoch == 0 && members_find(node, id) && members_find(node, id)->info.joined)
+    if (node->table.epoch == 0 && members_find(node, id) &&
+        members_find(node, id)->info.joined > DYNKV_JOINED_BY_CHANGE)
         return true;
     for (uint32_t i = 0; i < node->table.place_count; i++)
         if (node->table.places[i].holder == id && !node->table.places[i].left)

@@ -30,7 +30,7 @@ struct id_set stage_needed(const struct dynkv_node *node)
     if (node->table.epoch)
         places_holders(node->table.places, node->table.place_count, &all);
     for (uint32_t i = 0; i < node->member_count && node->table.epoch == 0; i++)
-        if (node->members[i]->info.joined && !node->members[i]->info.left)
+        if (node->members[i]->info.joined > DYNKV_JOINED_BY_CHANGE)
             id_set_add(&all, node->members[i]->info.id);
     if (node->change)
         places_holders(node->change->places, node->change->place_count, &all);
@@ -203,7 +203,7 @@ static void stage_settle_members(struct dynkv_node *node)
         return;
     node->stage_next_ms = node->mono_ms + CORE_STAGE_SETTLE_MS;
     if (!node->self->info.joined && place_is_held(node, node->id)) {
-        node->self->info.joined = node->table.changes; /* only that it is not 0 counts */
+        node->self->info.joined = DYNKV_JOINED_BY_CHANGE;
         node->self->info.incarnation++;
         node->state_stale = true;
         members_changed(node, node->self, true);

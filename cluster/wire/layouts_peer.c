@@ -98,6 +98,7 @@ static const struct dynkv_field gossip_fields[] = {
     U8(gossip, answer),
     LIST(gossip, tables, table_count, ring_table, 1),
     LIST(gossip, changes, change_count, change_record, 1),
+    U8(gossip, whole),
     U8(gossip, unsure),
 };
 LAYOUT(gossip)

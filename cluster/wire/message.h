@@ -146,6 +146,12 @@ struct dynkv_accuser {
     uint64_t id;
 };
 
+/* A member that did not join before there were data has no stamp of its own. */
+enum dynkv_joined {
+    DYNKV_JOINED_NOT = 0,       /* a candidate: it never had a place */
+    DYNKV_JOINED_BY_CHANGE = 1, /* the ring's places tell */
+};
+
 struct dynkv_member {
     uint64_t id;
     uint64_t incarnation;
@@ -154,7 +160,7 @@ struct dynkv_member {
     struct dynkv_slice client_url; /* what clients dial: tcp://host:port or ipc://path */
     struct dynkv_slice peer_url;   /* what peers dial */
     uint32_t weight;
-    uint64_t joined;       /* stamp, see model/ring.h; 0: a candidate, it never had a place */
+    uint64_t joined;       /* stamp, see model/ring.h; or enum dynkv_joined */
     uint64_t ring_version; /* the newest it said it uses */
     uint8_t holds_data;    /* it has stored something: the cluster takes no more unplanned joins */
     uint64_t left;         /* stamp, 0 while a member */
@@ -627,7 +633,8 @@ struct dynkv_gossip {
     uint32_t table_count;
     struct dynkv_change_record *changes; /* at most one; its sender's keyspaces come with it */
     uint32_t change_count;
-    uint8_t unsure; /* the sender may have forgotten something (core/state.c) */
+    uint8_t whole;  /* these are all of the sender's tables */
+    uint8_t unsure; /* and it may have forgotten something (core/state.c) */
 };
 
 struct dynkv_join {

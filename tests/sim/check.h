@@ -11,6 +11,7 @@
  *    5 merge     check_merge.c     every new state is a merge of the old one with itself, either way round
  *    7 return    check_return.c    what was superseded is not seen again beside what superseded it
  *                check_reap.c      nor what was reaped, anywhere; and only what is dead everywhere is
+ *    9 drop      check_change.c    what is dropped is held by its owners; changes end in one way
  *    8 ring      check_ring.c      a node's ring is that of its members, covers all, and is balanced
  *   10 identity  check_acks.c      only replicas under their own identity hold data and count
  *   11 once      check_once.c      a write applies once, whole, as it was asked for
@@ -60,8 +61,11 @@ struct sim_write *oracle_write_of(struct sim *sim, const struct dynkv_sibling *s
 /* What a node's disk holds of a key now; the empty object if nothing. */
 struct dynkv_object oracle_held(struct sim *sim, struct sim_node *node, const struct sim_key *key);
 /* Replicas of the key that hold the dot durably now (bits by node). */
-/* The replicas alone: what readers meet. */
-uint32_t oracle_replica_holders(struct sim *sim, const struct sim_key *key, struct dynkv_dot dot);
+/* The replicas of a ring alone: what readers meet. */
+uint32_t oracle_replica_holders(struct sim *sim, const struct dynkv_ring *ring,
+                                const struct sim_key *key, struct dynkv_dot dot);
+/* Those that have a hint of it, for whomever. */
+uint32_t oracle_hint_holders(struct sim *sim, const struct sim_key *key, struct dynkv_dot dot);
 /* Nodes, one bit each, that have the dot on disk: as replicas, or as a hint for one. */
 uint32_t oracle_holders(struct sim *sim, const struct sim_key *key, struct dynkv_dot dot);
 /* The dot that a result answers for; NULL if there is none. */
@@ -86,7 +90,16 @@ bool oracle_is_reaped(const struct sim_key *key, struct dynkv_dot dot);
 bool object_has_dot(const struct dynkv_object *object, struct dynkv_dot dot);
 void oracle_fini(struct sim *sim);
 
+/* What the node made of a cell last. */
+struct dynkv_object oracle_cell_object(struct sim *sim, const struct sim_node *node,
+                                       const struct sim_cell *cell);
+
 /* ---- the checkers ---- */
+
+void check_dropped(struct sim *sim, struct sim_node *node, const struct dynkv_effect_store *store);
+void check_hint_gone(struct sim *sim, struct sim_node *node, const struct sim_key *key,
+                     uint64_t target, const struct dynkv_object *hint);
+void check_change_tick(struct sim *sim, struct sim_node *node);
 
 void check_dots(struct sim *sim, const struct sim_key *key, const struct dynkv_object *object,
                 const char *where);
@@ -110,7 +123,7 @@ void check_reap_restored(struct sim *sim, struct sim_disk *old);
 void check_final_reaped(struct sim *sim);
 /* Some record that a member holds has no sibling that is alive. */
 bool check_reap_has_work(struct sim *sim);
-void check_acks(struct sim *sim, const struct sim_write *write,
+void check_acks(struct sim *sim, const struct sim_node *node, const struct sim_write *write,
                 const struct dynkv_put_result *result);
 void check_stays(struct sim *sim, const struct sim_change *change);
 void check_identity(struct sim *sim, const struct sim_node *node, const struct sim_key *key);

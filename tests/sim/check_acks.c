@@ -4,24 +4,71 @@
  */
 #include "check.h"
 
-void check_acks(struct sim *sim, const struct sim_write *write,
+/* Members that have it, and are excluded, which the node that counted them has not heard. */
+static uint32_t acks_of_excluded(struct sim *sim, const struct sim_node *node,
+                                 const struct sim_key *key, const struct sim_applied *applied)
+{
+    uint32_t holders = 0;
+
+    for (uint32_t i = 0; i < sim->node_count; i++) {
+        struct sim_node *other = &sim->nodes[i];
+        struct dynkv_object held;
+
+        if (!other->is_excluded || dynkv_node_excludes(node->core, other->id))
+            continue;
+        held = oracle_held(sim, other, key);
+        if (dynkv_version_covers(&held.version, applied->dot))
+            holders |= 1u << i;
+    }
+    return holders;
+}
+
+/* Who has it on disk, of a ring's replicas and of those that stand in for one; or had, before it was lost. */
+static uint32_t acks_of(struct sim *sim, const struct sim_node *node, const struct dynkv_ring *ring,
+                        const struct sim_key *key, const struct sim_applied *applied)
+{
+    return (uint32_t)__builtin_popcount(acks_of_excluded(sim, node, key, applied) |
+                                        oracle_replica_holders(sim, ring, key, applied->dot) |
+                                        oracle_hint_holders(sim, key, applied->dot) |
+                                        applied->lost_from);
+}
+
+/* Where this node coordinated it: of each ring that it had to reach. */
+static uint32_t acks_by_ring(struct sim *sim, const struct sim_node *node,
+                             const struct sim_key *key, const struct sim_applied *applied)
+{
+    struct dynkv_node_stage stage = dynkv_node_stage(node->core);
+    const struct dynkv_ring *other = dynkv_node_other_ring(node->core);
+    uint32_t acks = acks_of(sim, node, dynkv_node_ring(node->core), key, applied), also;
+
+    /* Before it has accepted the change it may have begun without it. */
+    if (!other || !stage.is_accepted)
+        return acks;
+    also = acks_of(sim, node, other, key, applied);
+    return also < acks ? also : acks;
+}
+
+void check_acks(struct sim *sim, const struct sim_node *node, const struct sim_write *write,
                 const struct dynkv_put_result *result)
 {
     const struct sim_applied *applied = oracle_answered(sim, write, result);
-    uint32_t had, now = 0;
+    uint32_t acks = 0;
 
     if (applied && oracle_is_reaped(write->key, applied->dot))
         return; /* all replicas had it, or what had seen it */
-    had = applied ? applied->lost_from : 0;
     if (applied)
-        now = oracle_holders(sim, write->key, applied->dot);
-    if (__builtin_popcount(now | had) >= write->w && __builtin_popcount(now | had) >= result->acks)
+        acks = (uint32_t)__builtin_popcount(oracle_holders(sim, write->key, applied->dot) |
+                                            acks_of_excluded(sim, node, write->key, applied) |
+                                            applied->lost_from);
+    if (applied && applied->node == node->index && applied->life == node->life &&
+        sim_key_is_on(sim, dynkv_node_ring(node->core), write->key, node->id))
+        acks = acks_by_ring(sim, node, write->key, applied);
+    if (acks >= write->w && acks >= result->acks)
         return;
     sim_violation(sim, "3",
-                  "%s: write %u (w=%u) was answered OK with %u acknowledgements, but %d replicas "
+                  "%s: write %u (w=%u) was answered OK with %u acknowledgements, but %u replicas "
                   "have it on disk",
-                  sim_key_text(write->key), write->number, write->w, result->acks,
-                  __builtin_popcount(now | had));
+                  sim_key_text(write->key), write->number, write->w, result->acks, acks);
 }
 
 void check_stays(struct sim *sim, const struct sim_change *change)
@@ -38,9 +85,15 @@ void check_stays(struct sim *sim, const struct sim_change *change)
 
 void check_identity(struct sim *sim, const struct sim_node *node, const struct sim_key *key)
 {
-    for (uint32_t i = 0; i < key->replica_count; i++)
-        if (key->replicas[i] == node->id)
+    const struct dynkv_ring *other = dynkv_node_other_ring(node->core);
+
+    /* Who was a replica once may hear of it from one who has not heard. */
+    for (uint32_t i = 0; i < sim->ring_count; i++)
+        if (sim_key_is_on(sim, sim->rings[i], key, node->id))
             return;
+    if (sim_key_is_on(sim, dynkv_node_ring(node->core), key, node->id) ||
+        (other && sim_key_is_on(sim, other, key, node->id)))
+        return;
     sim_violation(sim, "10", "%s: %s stored it, and is no replica of it", sim_key_text(key),
                   node->name);
 }

@@ -30,7 +30,7 @@ static void final_check_key(struct sim *sim, const struct sim_key *key)
 
         /* What is only kept for a member that will not come back is not lost; readers don't see it. */
         if (it->may_be_lost || oracle_is_reaped(key, it->dot) ||
-            oracle_holders(sim, key, it->dot) != oracle_replica_holders(sim, key, it->dot))
+            oracle_hint_holders(sim, key, it->dot))
             continue;
         if (it->is_acknowledged && !covered)
             sim_violation(sim, "3", "%s: the acknowledged write %u, %s, is gone: version %s",
@@ -110,7 +110,7 @@ static bool is_for_a_lost_one(struct sim *sim, const struct sim_cell *cell)
 {
     struct sim_node *target = sim_node_by_id(sim, cell->keyspace);
 
-    return !target || target->is_wiped;
+    return !target || target->is_excluded || (target->is_wiped && target->id == target->old_id);
 }
 
 static uint32_t disk_hints(struct sim *sim, const struct sim_node *node)
@@ -126,7 +126,7 @@ static uint32_t disk_hints(struct sim *sim, const struct sim_node *node)
 
 void check_final_quiet(struct sim *sim)
 {
-    for (uint32_t i = 0; i < sim->swarm.nodes; i++) {
+    for (uint32_t i = 0; i < sim->node_count; i++) {
         struct sim_node *node = &sim->nodes[i];
 
         if (!sim_node_serves(node))

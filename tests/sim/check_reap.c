@@ -70,7 +70,7 @@ void check_reap(struct sim *sim, struct sim_node *node, struct sim_key *key,
         if (applied)
             applied->is_reaped = true;
     }
-    for (uint32_t i = 0; i < sim->swarm.nodes; i++) {
+    for (uint32_t i = 0; i < sim->node_count; i++) {
         struct sim_node *other = &sim->nodes[i];
         struct dynkv_object held = oracle_on_disk(sim, &other->disk, key);
 
@@ -117,7 +117,7 @@ static bool reap_is_left(struct sim *sim, struct sim_node *node, const struct si
 
 bool check_reap_has_work(struct sim *sim)
 {
-    for (uint32_t i = 0; i < sim->swarm.nodes; i++)
+    for (uint32_t i = 0; i < sim->node_count; i++)
         for (uint32_t j = 0; j < sim->swarm.keys; j++)
             if (reap_is_left(sim, &sim->nodes[i], &sim->keys[j]))
                 return true;
@@ -126,7 +126,7 @@ bool check_reap_has_work(struct sim *sim)
 
 void check_final_reaped(struct sim *sim)
 {
-    for (uint32_t i = 0; i < sim->swarm.nodes; i++)
+    for (uint32_t i = 0; i < sim->node_count; i++)
         for (uint32_t j = 0; j < sim->swarm.keys; j++)
             if (reap_is_left(sim, &sim->nodes[i], &sim->keys[j]))
                 sim_violation(sim, "7", "%s: %s keeps a record that is dead, though all is well",

@@ -1,26 +1,8 @@
 /*
- * check_ring.c: invariant 8: a node's ring is the one that its members make, covers every partition with
+ * check_ring.c: invariant 8: a node's ring is the one that its places make, covers every partition with
  * distinct members, no member holds more than its share, and it does not change without a plan.
  */
-#include "base/hash.h"
 #include "check.h"
-
-static struct dynkv_ring *ring_of(const struct dynkv_status_reply *status,
-                                  struct dynkv_arena *arena)
-{
-    struct dynkv_ring_member *members =
-        dynkv_arena_calloc(arena, status->member_count, sizeof *members);
-
-    for (uint32_t i = 0; i < status->member_count; i++)
-        members[i] = (struct dynkv_ring_member){
-            .id = status->members[i].id,
-            .zone = dynkv_ring_zone(status->members[i].zone),
-            .joined = status->members[i].joined,
-            .left = status->members[i].left,
-            .weight = status->members[i].weight,
-        };
-    return dynkv_ring_new(members, status->member_count, status->partitions);
-}
 
 static void ring_check_balance(struct sim *sim, const struct sim_node *node,
                                const struct dynkv_ring *ring, uint32_t members, uint32_t n)
@@ -59,20 +41,17 @@ static void ring_check_balance(struct sim *sim, const struct sim_node *node,
 
 void check_ring(struct sim *sim, struct sim_node *node)
 {
-    struct dynkv_status_reply status;
-    struct dynkv_ring *ring;
+    struct dynkv_node_stage stage = dynkv_node_stage(node->core);
+    const struct dynkv_ring *ring = dynkv_node_ring(node->core);
+    uint64_t version = dynkv_ring_version(ring);
 
-    dynkv_node_status(node->core, &sim->step_arena, &status);
-    if (status.cluster_id == 0 || status.ring_version == node->ring_seen)
+    if (!dynkv_node_is_member(node->core) || version == node->ring_seen)
         return;
-    node->ring_seen = status.ring_version;
-    ring = ring_of(&status, &sim->step_arena);
-    if (dynkv_ring_version(ring) != status.ring_version)
-        sim_violation(sim, "8", "%s uses a ring that is not the one of its %u members", node->name,
-                      status.member_count);
-    else if (sim->ring_version && status.ring_version != sim->ring_version)
+    node->ring_seen = version;
+    sim_ring_note(sim, node, false);
+    if (sim->ring_version && version != sim->ring_version && stage.epoch == 0 &&
+        stage.phase != DYNKV_CHANGE_SWITCHED && stage.phase != DYNKV_CHANGE_FINISHED)
         sim_violation(sim, "8", "the ring of %s changed, though nobody planned it", node->name);
     for (uint32_t n = 1; n <= DYNKV_REPLICAS_MAX && n <= dynkv_ring_member_count(ring); n++)
         ring_check_balance(sim, node, ring, dynkv_ring_member_count(ring), n);
-    dynkv_ring_free(ring);
 }

@@ -46,7 +46,8 @@ static void node_tick_later(struct sim *sim, struct sim_node *node, uint64_t del
 
 void sim_node_start(struct sim *sim, struct sim_node *node)
 {
-    struct dynkv_slice first_url = dynkv_slice_text(sim->nodes[0].url);
+    struct dynkv_slice seeds[2] = {dynkv_slice_text(sim->nodes[0].url),
+                                   dynkv_slice_text(sim->nodes[1].url)};
     bool founds = node->index == 0 && !node->is_wiped;
     struct dynkv_node_config config = {
         .actor = node->actor,
@@ -56,8 +57,10 @@ void sim_node_start(struct sim *sim, struct sim_node *node)
         .storage = dynkv_slice_text("simulated"),
         .partitions = sim->swarm.partitions,
         .cluster_id = founds ? 77 : 0,
-        .join_urls = &first_url,
-        .join_url_count = founds ? 0 : 1,
+        .join_urls = seeds,
+        .join_url_count = founds                                              ? 0
+                          : node->is_wiped || node->index >= sim->swarm.nodes ? 2
+                                                                              : 1,
         .mutant = sim->options->mutant,
         .reap_interval_ms = sim->swarm.reap_interval_ms,
     };
@@ -65,11 +68,11 @@ void sim_node_start(struct sim *sim, struct sim_node *node)
     DYNKV_ASSERT(!node->core);
     if (!node->id) {
         node->id = cluster_new_number(sim);
+        node->had_place = node->is_excluded = false;
+        node->changes_seen = 0;
         node->actor = cluster_new_number(sim);
         config.actor = node->actor;
     }
-    if (node->is_wiped && node->index == 0)
-        first_url = dynkv_slice_text(sim->nodes[1].url);
     snprintf(node->name, sizeof node->name, "n%u", node->index);
     snprintf(node->url, sizeof node->url, "sim://%u", node->index);
     config.id = node->id;
@@ -113,6 +116,7 @@ void sim_node_restore(struct sim *sim, struct sim_node *node)
     SIM_TRACE(sim, "%s gets its old copy back", node->name);
     check_on_disk_lost(sim, node, &node->backup);
     sim_disk_copy(&node->disk, &node->backup);
+    node->was_unsure = true;
     if (sim->options->mutant != DYNKV_MUTANT_RESTORE_KEEPS_ACTOR) {
         node->actor = cluster_new_number(sim);
         node->actor_timestamp = 0;
@@ -146,12 +150,13 @@ void sim_node_wipe(struct sim *sim, struct sim_node *node)
 
 bool sim_node_serves(const struct sim_node *node)
 {
-    return node->core && !node->is_wiped;
+    return node->core && !node->is_excluded && dynkv_node_is_member(node->core) &&
+           dynkv_node_stage(node->core).is_placed && !dynkv_node_stage(node->core).has_left;
 }
 
 struct sim_node *sim_node_by_id(struct sim *sim, uint64_t id)
 {
-    for (uint32_t i = 0; i < sim->swarm.nodes; i++)
+    for (uint32_t i = 0; i < sim->node_count; i++)
         if (sim->nodes[i].id == id)
             return &sim->nodes[i];
     return NULL;
@@ -228,7 +233,7 @@ static uint64_t event_hash(const struct dynkv_event *event)
 void sim_node_step(struct sim *sim, struct sim_node *node, struct dynkv_event *event)
 {
     uint32_t stores = node->effects.store_count, replies = node->effects.reply_count;
-    uint32_t sends = node->effects.send_count;
+    uint32_t sends = node->effects.send_count, drops = stores;
 
     event->now_ms = sim_node_wall_ms(sim, node);
     event->mono_ms = 1000 + sim->now_us / SIM_MS;
@@ -244,6 +249,9 @@ void sim_node_step(struct sim *sim, struct sim_node *node, struct dynkv_event *e
         if (node->effects.stores[stores].kind == DYNKV_STORE_RECORD ||
             node->effects.stores[stores].kind == DYNKV_STORE_DELETE)
             check_on_changed(sim, node, &node->effects.stores[stores]);
+    for (uint32_t i = drops; i < node->effects.store_count; i++)
+        if (node->effects.stores[i].kind == DYNKV_STORE_DROP_TREE)
+            check_dropped(sim, node, &node->effects.stores[i]);
     for (; replies < node->effects.reply_count; replies++)
         check_on_reply(sim, node, &node->effects.replies[replies]);
     check_on_sent(sim, node, sends);

@@ -160,6 +160,13 @@ static void job_end(struct sim *sim, struct sim_node *node)
     sim_disk_start_job(sim, node);
 }
 
+static void disk_drop_tree(struct sim_disk *disk, uint64_t keyspace, uint32_t partition)
+{
+    for (struct dynkv_avl_node *it = dynkv_avl_first(&disk->cells); it; it = dynkv_avl_next(it))
+        if (cell_of(it)->partition == partition && cell_of(it)->keyspace == keyspace)
+            dynkv_buf_reset(&cell_of(it)->record);
+}
+
 static void job_store(struct sim *sim, struct sim_node *node, const struct sim_job *job)
 {
     for (uint32_t i = 0; i < job->effects.store_count; i++) {
@@ -175,6 +182,8 @@ static void job_store(struct sim *sim, struct sim_node *node, const struct sim_j
                          ->record,
                     store->record);
             check_on_durable(sim, node, store);
+        } else if (store->kind == DYNKV_STORE_DROP_TREE) {
+            disk_drop_tree(&node->disk, store->keyspace, store->partition);
         }
     }
 }

@@ -25,7 +25,7 @@ static uint64_t fault_lasts(struct sim *sim)
 
 static struct sim_node *fault_node(struct sim *sim)
 {
-    return &sim->nodes[sim_below(&sim->fault_random, sim->swarm.nodes)];
+    return &sim->nodes[sim_below(&sim->fault_random, sim->node_count)];
 }
 
 static void fault_restart_later(struct sim *sim, struct sim_node *node, uint64_t delay_us)
@@ -48,8 +48,8 @@ static void fault_partition(struct sim *sim)
         kind < 2 ? (uint32_t)dynkv_random_next(&sim->fault_random) : 1u << fault_node(sim)->index;
 
     SIM_TRACE(sim, "network: partition of kind %u, side %x", kind, side);
-    for (uint32_t i = 0; i < sim->swarm.nodes; i++)
-        for (uint32_t j = 0; j < sim->swarm.nodes; j++) {
+    for (uint32_t i = 0; i < sim->node_count; i++)
+        for (uint32_t j = 0; j < sim->node_count; j++) {
             bool out = (side >> i & 1) && !(side >> j & 1),
                  in = !(side >> i & 1) && (side >> j & 1);
 
@@ -120,7 +120,7 @@ static void fault_wipe(struct sim *sim)
 {
     struct sim_node *node = fault_node(sim);
 
-    if (!node->core || sim->wipes || sim->swarm.nodes < 4 || sim->ops_done < 20)
+    if (!node->core || sim->wipes || sim->node_count < 4 || sim->ops_done < 20)
         return;
     sim->wipes++;
     sim_node_crash(sim, node);
@@ -165,6 +165,12 @@ static void fault_strike(struct sim *sim, enum sim_fault fault)
     case SIM_FAULT_WIPE:
         fault_wipe(sim);
         break;
+    case SIM_FAULT_JOIN:
+    case SIM_FAULT_LEAVE:
+    case SIM_FAULT_REPLACE:
+    case SIM_FAULT_CANCEL:
+        sim_operator_act(sim, fault);
+        break;
     default: /* those of messages go on all the time: network.c */
         break;
     }
@@ -198,7 +204,7 @@ void sim_faults_end(struct sim *sim)
     sim->faults_on = false;
     memset(sim->network.cut_until_us, 0, sizeof sim->network.cut_until_us);
     memset(sim->network.client_cut_until_us, 0, sizeof sim->network.client_cut_until_us);
-    for (uint32_t i = 0; i < sim->swarm.nodes; i++) {
+    for (uint32_t i = 0; i < sim->node_count; i++) {
         struct sim_node *node = &sim->nodes[i];
 
         node->drift_ppm = 0;

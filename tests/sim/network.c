@@ -57,7 +57,7 @@ static void network_frame(struct sim *sim, uint32_t from, uint32_t to, struct dy
     uint64_t *last = &network->last_us[from][to];
     uint32_t copies = 1 + network_doubles(sim);
 
-    if (to >= sim->swarm.nodes || network->cut_until_us[from][to] > sim->now_us)
+    if (to >= sim->node_count || network->cut_until_us[from][to] > sim->now_us)
         return;
     for (; copies; copies--) {
         uint64_t delay = network_delay(sim, from, to);

@@ -201,32 +201,86 @@ void oracle_hints(struct sim *sim, struct sim_disk *disk, const struct sim_key *
     }
 }
 
-uint32_t oracle_holders(struct sim *sim, const struct sim_key *key, struct dynkv_dot dot)
+/* One that lost its store and goes on under its old name holds nothing that counts. */
+static bool oracle_counts(const struct sim_node *node)
 {
-    uint32_t holders = oracle_replica_holders(sim, key, dot);
+    return !node->is_excluded && !(node->is_wiped && node->id == node->old_id);
+}
 
-    for (uint32_t i = 0; i < sim->swarm.nodes; i++)
-        if (!sim->nodes[i].is_wiped &&
+uint32_t oracle_hint_holders(struct sim *sim, const struct sim_key *key, struct dynkv_dot dot)
+{
+    uint32_t holders = 0;
+
+    for (uint32_t i = 0; i < sim->node_count; i++)
+        if (oracle_counts(&sim->nodes[i]) &&
             disk_hints_at(sim, &sim->nodes[i].disk, sim->nodes[i].life, key, dot))
             holders |= 1u << i;
     return holders;
 }
 
-uint32_t oracle_replica_holders(struct sim *sim, const struct sim_key *key, struct dynkv_dot dot)
+uint32_t oracle_holders(struct sim *sim, const struct sim_key *key, struct dynkv_dot dot)
 {
-    uint32_t holders = 0;
+    uint32_t holders = oracle_hint_holders(sim, key, dot);
 
-    for (uint32_t i = 0; i < key->replica_count; i++) {
-        struct sim_node *node = sim_node_by_id(sim, key->replicas[i]);
+    for (uint32_t i = 0; i < sim->node_count; i++) {
+        struct sim_node *node = &sim->nodes[i];
         struct dynkv_object held;
 
-        if (!node || node->is_wiped)
+        if (!node->id || !oracle_counts(node))
+            continue;
+        held = oracle_held(sim, node, key);
+        if (dynkv_version_covers(&held.version, dot))
+            holders |= 1u << i;
+    }
+    return holders;
+}
+
+uint32_t oracle_replica_holders(struct sim *sim, const struct dynkv_ring *ring,
+                                const struct sim_key *key, struct dynkv_dot dot)
+{
+    uint64_t list[DYNKV_REPLICAS_MAX];
+    uint32_t holders = 0, count = sim_key_replicas(sim, ring, key, list);
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct sim_node *node = sim_node_by_id(sim, list[i]);
+        struct dynkv_object held;
+
+        if (!node || !oracle_counts(node))
             continue;
         held = oracle_held(sim, node, key);
         if (dynkv_version_covers(&held.version, dot))
             holders |= 1u << node->index;
     }
     return holders;
+}
+
+/*
+ * The fewest replicas that hold it in any ring that readers use now, or that a change which moves data will have
+ * them use: so many can be promised to readers.  Where all of it was proved before it is more than that.
+ */
+static uint32_t oracle_fewest_holders(struct sim *sim, const struct sim_key *key,
+                                      struct dynkv_dot dot)
+{
+    uint32_t fewest = UINT32_MAX;
+
+    for (uint32_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        const struct dynkv_ring *rings[2] = {NULL, NULL};
+
+        if (!sim_node_serves(node))
+            continue;
+        rings[0] = dynkv_node_ring(node->core);
+        if (dynkv_node_stage(node->core).phase >= DYNKV_CHANGE_MOVING)
+            rings[1] = dynkv_node_other_ring(node->core);
+        for (uint32_t j = 0; j < 2 && rings[j]; j++) {
+            uint32_t count =
+                (uint32_t)__builtin_popcount(oracle_replica_holders(sim, rings[j], key, dot));
+
+            if (count < fewest)
+                fewest = count;
+        }
+    }
+    return fewest == UINT32_MAX ? 0 : fewest;
 }
 
 /* ---- acknowledgements, and what readers may count on ---- */
@@ -259,7 +313,7 @@ void oracle_acknowledge(struct sim *sim, struct sim_write *write,
     }
     if (oracle_is_reaped(key, applied->dot))
         return; /* nobody will read it any more */
-    holders = (uint32_t)__builtin_popcount(oracle_replica_holders(sim, key, applied->dot));
+    holders = oracle_fewest_holders(sim, key, applied->dot);
     applied->is_acknowledged = applied->is_durable = true;
     /* A disk may have been lost since it counted: promise no more than is there. */
     if (holders > write->w)
@@ -274,9 +328,10 @@ void oracle_acknowledge(struct sim *sim, struct sim_write *write,
 struct dynkv_version oracle_need(struct sim *sim, const struct sim_key *key, uint32_t r)
 {
     struct dynkv_version need = {0};
+    const uint32_t n = sim->keyspaces[key->keyspace].plan.n;
 
-    for (uint32_t w = 1; w <= key->replica_count; w++)
-        if (w + r > key->replica_count)
+    for (uint32_t w = 1; w <= n; w++)
+        if (w + r > n)
             need = dynkv_version_merge(&need, &key->acknowledged[w], &sim->arena);
     return need;
 }
@@ -333,6 +388,7 @@ static struct sim_applied *oracle_add_applied(struct sim *sim, const struct sim_
     applied->flags = sibling->flags;
     applied->node = change->node->index;
     applied->life = change->node->life;
+    applied->may_be_lost = change->node->is_excluded; /* it has not heard so: nobody will ask it */
     write->is_applied = true;
     applied->next_of_key = change->key->applied;
     change->key->applied = applied;
@@ -467,12 +523,22 @@ static void oracle_hint_gone(struct sim *sim, struct sim_node *node, struct sim_
 {
     struct dynkv_object hint = object_of(sim, dynkv_buf_slice(&cell->record));
 
+    if (key)
+        check_hint_gone(sim, node, key, cell->keyspace, &hint);
+
     dynkv_buf_reset(&cell->newest);
     cell->newest_life = node->life;
     for (struct sim_applied *it = key ? key->applied : NULL; it; it = it->next_of_key)
         if (it->lost_from && dynkv_version_covers(&hint.version, it->dot) &&
             !(oracle_holders(sim, key, it->dot) & ~(1u << node->index)))
             it->may_be_lost = true;
+}
+
+struct dynkv_object oracle_cell_object(struct sim *sim, const struct sim_node *node,
+                                       const struct sim_cell *cell)
+{
+    return object_of(
+        sim, dynkv_buf_slice(cell->newest_life == node->life ? &cell->newest : &cell->record));
 }
 
 void check_on_changed(struct sim *sim, struct sim_node *node,
@@ -546,14 +612,6 @@ void check_on_seen(struct sim *sim, struct sim_key *key, const struct dynkv_obje
 
 /* ---- replies, ticks ---- */
 
-static bool key_has_replica(const struct sim_key *key, uint64_t id)
-{
-    for (uint32_t i = 0; i < key->replica_count; i++)
-        if (key->replicas[i] == id)
-            return true;
-    return false;
-}
-
 static void reply_put(struct sim *sim, struct sim_client *client, struct sim_node *node,
                       const struct dynkv_put_reply *reply)
 {
@@ -566,11 +624,11 @@ static void reply_put(struct sim *sim, struct sim_client *client, struct sim_nod
                   dynkv_error_name((enum dynkv_error)reply->results[i].error),
                   reply->results[i].acks);
         if (reply->results[i].error == DYNKV_OK) {
-            check_acks(sim, write, &reply->results[i]);
+            check_acks(sim, node, write, &reply->results[i]);
             check_put_answer(sim, write, &reply->results[i]);
         }
-        if (reply->results[i].error == DYNKV_SIBLINGS_LIMIT &&
-            key_has_replica(write->key, node->id))
+        if (reply->results[i].error == DYNKV_SIBLINGS_LIMIT && sim->ring_count == 1 &&
+            sim_key_is_on(sim, sim->rings[0], write->key, node->id))
             node->refused_replies++; /* refused here, not by a node it was sent on to */
     }
 }
@@ -604,6 +662,7 @@ void check_on_sent(struct sim *sim, struct sim_node *node, uint32_t first)
 
 void check_on_tick(struct sim *sim, struct sim_node *node)
 {
+    check_change_tick(sim, node);
     if (sim->now_us / (DYNKV_TICK_MS * SIM_MS) % 16 != node->index)
         return; /* now and then is enough */
     check_ring(sim, node);

@@ -51,7 +51,7 @@ void sim_get_begin(struct sim *sim, struct sim_client *client)
         body.items[body.item_count] = (struct dynkv_get_item){
             .key = dynkv_slice(key->bytes, key->len), .partition_len = key->partition_len};
     }
-    sim_client_ask(sim, client, (uint32_t)sim_below(&sim->work_random, sim->swarm.nodes), 0,
+    sim_client_ask(sim, client, (uint32_t)sim_below(&sim->work_random, sim->node_count), 0,
                    DYNKV_MESSAGE_GET, &body);
 }
 
@@ -108,14 +108,16 @@ static void direct_advance(struct sim *sim, struct sim_client *client)
 void sim_direct_begin(struct sim *sim, struct sim_client *client)
 {
     const struct sim_keyspace_plan *plan = &sim->keyspaces[client->keyspace].plan;
+    uint64_t replicas[DYNKV_REPLICAS_MAX];
     struct sim_key *key;
-    uint32_t count = 0;
+    uint32_t count = 0, listed;
 
     sim_client_begin(sim, client, SIM_OP_DIRECT);
     client->r = sim_draw_quorum(sim, plan->r, plan->n);
     key = read_need(sim, client, read_key(sim, client))->key;
-    for (uint32_t i = 0; i < key->replica_count; i++) {
-        const struct sim_node *node = sim_node_by_id(sim, key->replicas[i]);
+    listed = sim_key_replicas(sim, sim_ring_of(sim, client->ring_version), key, replicas);
+    for (uint32_t i = 0; i < listed; i++) {
+        const struct sim_node *node = sim_node_by_id(sim, replicas[i]);
 
         if (node)
             client->read_nodes[count++] = node->index;

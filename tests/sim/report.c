@@ -62,7 +62,7 @@ const char *sim_dot_text(const struct sim *sim, struct dynkv_dot dot)
     size_t size;
     char *text = text_place(&size);
 
-    for (uint32_t i = 0; i < sim->swarm.nodes; i++)
+    for (uint32_t i = 0; i < sim->node_count; i++)
         if (sim->nodes[i].actor == dot.actor) {
             snprintf(text, size, "%s:%llu", sim->nodes[i].name, (unsigned long long)dot.counter);
             return text;

@@ -94,7 +94,7 @@ static bool run_step(struct sim *sim, uint64_t until_us)
     return true;
 }
 
-static void run_for(struct sim *sim, uint64_t us)
+void sim_run_for(struct sim *sim, uint64_t us)
 {
     uint64_t until_us = sim->now_us + us;
 
@@ -130,12 +130,12 @@ static bool run_probe(struct sim *sim, const struct sim_node *node, uint8_t type
 
 static bool birth_is_done(struct sim *sim)
 {
-    for (uint32_t i = 0; i < sim->swarm.nodes; i++) {
+    for (uint32_t i = 0; i < sim->node_count; i++) {
         struct dynkv_status_reply status, first;
 
         dynkv_node_status(sim->nodes[i].core, &sim->step_arena, &status);
         dynkv_node_status(sim->nodes[0].core, &sim->step_arena, &first);
-        if (!status.cluster_id || status.member_count != sim->swarm.nodes ||
+        if (!status.cluster_id || status.member_count != sim->node_count ||
             status.ring_version != first.ring_version)
             return false;
     }
@@ -163,32 +163,15 @@ static void birth_open_keyspaces(struct sim *sim)
             type != DYNKV_MESSAGE_KEYSPACE_REPLY)
             sim_violation(sim, "15", "a keyspace could not be opened in a cluster without faults");
     }
-    run_for(sim, SIM_SECOND); /* everybody hears of them */
-}
-
-static struct dynkv_ring *birth_ring(struct sim *sim)
-{
-    struct dynkv_ring_member *members =
-        dynkv_arena_calloc(&sim->arena, sim->swarm.nodes, sizeof *members);
-    struct dynkv_status_reply status;
-
-    dynkv_node_status(sim->nodes[0].core, &sim->step_arena, &status);
-    for (uint32_t i = 0; i < status.member_count; i++)
-        members[i] = (struct dynkv_ring_member){
-            .id = status.members[i].id,
-            .zone = dynkv_hash(status.members[i].zone, 0),
-            .joined = status.members[i].joined,
-            .left = status.members[i].left,
-            .weight = status.members[i].weight,
-        };
-    return dynkv_ring_new(members, status.member_count, status.partitions);
+    sim_run_for(sim, SIM_SECOND); /* everybody hears of them */
 }
 
 /* Keys of one to three per partition key, so that some share a partition and sort within it. */
 static void birth_keys(struct sim *sim)
 {
-    sim->ring = birth_ring(sim);
-    sim->ring_version = dynkv_ring_version(sim->ring);
+    const struct dynkv_ring *ring = sim_ring_note(sim, &sim->nodes[0], false);
+
+    sim->ring_version = dynkv_ring_version(ring);
     for (uint32_t i = 0; i < sim->swarm.keys; i++) {
         struct sim_key *key = &sim->keys[i];
         uint64_t hash;
@@ -202,21 +185,20 @@ static void birth_keys(struct sim *sim)
                                                            "k%u", i);
         hash = dynkv_ring_hash(sim->keyspaces[key->keyspace].id,
                                dynkv_slice(key->bytes, key->partition_len));
-        key->partition = dynkv_ring_partition(sim->ring, hash);
-        key->replica_count = dynkv_ring_preference(sim->ring, key->partition, key->replicas,
-                                                   sim->keyspaces[key->keyspace].plan.n);
+        key->partition = dynkv_ring_partition(ring, hash);
+        key->replica_count = sim_key_replicas(sim, ring, key, key->replicas);
     }
 }
 
 static void run_birth(struct sim *sim)
 {
-    for (uint32_t i = 0; i < sim->swarm.nodes; i++) {
+    for (uint32_t i = 0; i < sim->node_count; i++) {
         sim->nodes[i].index = i;
         sim->nodes[i].disk_slowness = 1;
         sim_node_start(sim, &sim->nodes[i]);
     }
     while (!birth_is_done(sim) && sim->now_us < BIRTH_US && !sim->report.found)
-        run_for(sim, 100 * SIM_MS);
+        sim_run_for(sim, 100 * SIM_MS);
     if (!birth_is_done(sim)) {
         sim_violation(sim, "15", "the nodes did not form a cluster, without any fault");
         return;
@@ -240,6 +222,7 @@ static void run_safety(struct sim *sim)
 
         client->index = i;
         client->id = dynkv_random_next(&sim->work_random);
+        client->ring_version = sim->ring_version;
         client->skew_ms =
             most ? (int64_t)sim_below(&sim->work_random, 2 * most) - (int64_t)most : 0;
         sim_at(sim, sim_below(&sim->work_random, 1000),
@@ -298,7 +281,7 @@ static uint64_t heal_repairs(struct sim *sim)
 {
     uint64_t repairs = 0;
 
-    for (uint32_t i = 0; i < sim->swarm.nodes; i++)
+    for (uint32_t i = 0; i < sim->node_count; i++)
         if (sim_node_serves(&sim->nodes[i]))
             repairs += sim_node_counter(sim, &sim->nodes[i], "read_repairs");
     return repairs;
@@ -314,7 +297,7 @@ static void heal_by_reading(struct sim *sim)
         before = heal_repairs(sim);
         for (uint32_t i = 0; i < sim->swarm.keys; i++)
             heal_read(sim, &sim->keys[i]);
-        run_for(sim, SIM_SECOND / 2);
+        sim_run_for(sim, SIM_SECOND / 2);
         after = heal_repairs(sim);
     }
     if (before != after)
@@ -365,8 +348,8 @@ static void heal_reaping(struct sim *sim)
     for (uint32_t i = 0; i < sim->swarm.nodes; i++)
         sim->nodes[i].skew_us += (int64_t)REAP_AHEAD_US;
     while (sim->now_us < until_us && !sim->report.found && check_reap_has_work(sim))
-        run_for(sim, 100 * SIM_MS);
-    run_for(sim, SIM_SECOND);
+        sim_run_for(sim, 100 * SIM_MS);
+    sim_run_for(sim, SIM_SECOND);
     check_final_reaped(sim);
 }
 
@@ -374,7 +357,11 @@ static void run_healing(struct sim *sim)
 {
     sim->work_on = false;
     sim_faults_end(sim);
-    run_for(sim, HEAL_US);
+    sim_run_for(sim, HEAL_US);
+    sim_operator_heal(sim);
+    sim_settle_keys(sim);
+    if (sim->report.found)
+        return;
     heal_by_reading(sim);
     if (sim->report.found)
         return;
@@ -383,7 +370,7 @@ static void run_healing(struct sim *sim)
     for (uint32_t i = 0; i < sim->swarm.keys; i += 3)
         heal_write(sim, &sim->keys[i]);
     /* A write that waits for a silent replica may linger until its deadline. */
-    run_for(sim, (DYNKV_DEADLINE_DEFAULT_MS / 1000 + 1) * SIM_SECOND);
+    sim_run_for(sim, (DYNKV_DEADLINE_DEFAULT_MS / 1000 + 1) * SIM_SECOND);
     heal_reaping(sim);
     check_final_siblings(sim);
     check_final_identical(sim);
@@ -396,6 +383,7 @@ void sim_run_seed(struct sim *sim, const struct sim_options *options, uint64_t s
 {
     *sim = (struct sim){.options = options, .seed = seed};
     sim_swarm_draw(&sim->swarm, options, seed);
+    sim->node_count = sim->swarm.nodes;
     sim->random = dynkv_random(seed ^ 0x11u);
     sim->network.random = dynkv_random(seed ^ 0x22u);
     sim->fault_random = dynkv_random(seed ^ 0x33u);
@@ -423,7 +411,8 @@ void sim_fini(struct sim *sim)
     }
     for (uint32_t i = 0; i < SIM_CLIENTS_MAX; i++)
         dynkv_arena_fini(&sim->clients[i].arena);
-    dynkv_ring_free(sim->ring);
+    for (uint32_t i = 0; i < sim->ring_count; i++)
+        dynkv_ring_free(sim->rings[i]);
     oracle_fini(sim);
     dynkv_buf_fini(&sim->scratch);
     dynkv_arena_fini(&sim->arena);

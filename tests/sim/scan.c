@@ -57,7 +57,7 @@ static void scan_draw(struct sim *sim, struct sim_client *client)
     scan->partitions =
         dynkv_arena_calloc(&client->arena, sim->swarm.partitions, sizeof *scan->partitions);
     for (uint32_t i = 0; i < sim->swarm.partitions; i++)
-        if (dynkv_ring_replica_index(sim->ring, i, node->id, n) >= 0 &&
+        if (dynkv_ring_replica_index(sim_ring_of(sim, client->ring_version), i, node->id, n) >= 0 &&
             sim_percent(&sim->work_random, share))
             scan->partitions[scan->partition_count++] = (struct dynkv_partition_range){i, 1};
     if (sim_percent(&sim->work_random, 30)) {
@@ -98,7 +98,7 @@ void sim_scan_begin(struct sim *sim, struct sim_client *client)
     const struct sim_keyspace_plan *plan = &sim->keyspaces[client->keyspace].plan;
 
     sim_client_begin(sim, client, SIM_OP_SCAN);
-    client->node = (uint32_t)sim_below(&sim->work_random, sim->swarm.nodes);
+    client->node = (uint32_t)sim_below(&sim->work_random, sim->node_count);
     client->r = sim_draw_quorum(sim, plan->r, plan->n);
     client->pages = 0;
     scan_draw(sim, client);

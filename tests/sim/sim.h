@@ -6,6 +6,7 @@
  *   queue.c     virtual time: what happens next      cluster.c  nodes: life, steps, effects
  *   network.c   frames and requests on their way     disk.c     stores that take time and lose things
  *   faults.c    when what breaks                     workload.c clients; read.c scan.c their reads
+ *   operator.c  joins, leaves, replacements          rings.c    the rings that were in use
  *   oracle.c    what was written, applied, acknowledged
  *   check_*.c   one invariant each, called by the oracle; check.h lists them
  *
@@ -29,7 +30,9 @@
 #define SIM_CLIENTS_MAX   16u
 #define SIM_KEYS_MAX      64u
 #define SIM_KEYSPACES_MAX 3u
-#define SIM_BATCH_MAX     6u /* items of one client request */
+#define SIM_BATCH_MAX     6u  /* items of one client request */
+#define SIM_RINGS_MAX     64u /* versions that nodes use in a seed */
+#define SIM_CHANGES_MAX   64u
 #define SIM_WALL_START_MS 1700000000000u
 #define SIM_MS            1000u /* microseconds of virtual time */
 #define SIM_SECOND        1000000u
@@ -50,7 +53,11 @@ struct sim;
     X(SLOW_DISK, slow_disk, "a disk is slow for a while")                        \
     X(BAD_DISK, bad_disk, "a disk fails until the node is restarted")            \
     X(RESTORE, restore, "a node comes back with an old copy of its store")       \
-    X(WIPE, wipe, "a node comes back with an empty store")
+    X(WIPE, wipe, "a node comes back with an empty store")                       \
+    X(JOIN, join, "a node is added, and joins by a staged change")               \
+    X(LEAVE, leave, "a member leaves by a staged change")                        \
+    X(REPLACE, replace, "a member, dead or alive, is replaced")                  \
+    X(CANCEL, cancel, "changes of the membership are cancelled")
 
 enum sim_fault {
 #define SIM_FAULT_ENUM(upper, name, text) SIM_FAULT_##upper,
@@ -192,6 +199,10 @@ struct sim_node {
     uint64_t ring_seen;       /* the ring version checked last */
     uint64_t actor_timestamp; /* greatest this actor stamped */
     uint64_t refused_replies; /* SIBLINGS_LIMIT, told by this life */
+    bool had_place;           /* under this identity */
+    bool is_excluded;         /* somebody knows that it is: what it holds counts for nothing */
+    bool was_unsure; /* an old copy of its store may have brought it back behind the others */
+    uint64_t changes_seen;
 };
 
 void sim_node_start(struct sim *sim, struct sim_node *node);
@@ -254,6 +265,7 @@ struct sim_need {
 struct sim_client {
     uint32_t index;
     uint64_t id, sequence;
+    uint64_t ring_version; /* of the ring that it knows */
     struct dynkv_clock clock;
     int64_t skew_ms;
     /* the operation in flight */
@@ -375,6 +387,7 @@ struct sim {
     uint64_t now_us;
     struct sim_queue queue;
     struct sim_node nodes[SIM_NODES_MAX];
+    uint32_t node_count, spares; /* nodes that there are; of those, added by the operator */
     struct sim_network network;
     struct dynkv_random fault_random, work_random;
     bool faults_on, work_on;
@@ -387,9 +400,11 @@ struct sim {
     struct sim_keyspace keyspaces[SIM_KEYSPACES_MAX];
     struct sim_key keys[SIM_KEYS_MAX];
     struct dynkv_map key_map;
-    struct dynkv_ring *ring;   /* the one ring of the safety phase */
-    uint64_t ring_version;     /* its version; 0: not formed yet */
-    struct sim_write **writes; /* by number */
+    struct dynkv_ring *rings[SIM_RINGS_MAX]; /* in the order in which nodes came to use them */
+    uint32_t ring_count;
+    uint64_t ring_version;                 /* of the first one; 0: not formed yet */
+    uint64_t epoch_after[SIM_CHANGES_MAX]; /* epoch + 1 after each change that ended; 0: not yet */
+    struct sim_write **writes;             /* by number */
     uint32_t write_count, write_cap;
     struct dynkv_map dots;
     /* Calls that run.c makes itself, outside the workload. */
@@ -404,7 +419,28 @@ struct sim {
     struct sim_report report;
 };
 
+/* ---- rings.c ---- */
+
+/* A ring that was in use, by its version; NULL: none. */
+const struct dynkv_ring *sim_ring_of(const struct sim *sim, uint64_t version);
+/* Remembers the one that readers use on the node, or the other one that it writes to. */
+const struct dynkv_ring *sim_ring_note(struct sim *sim, const struct sim_node *node, bool other);
+uint32_t sim_key_replicas(const struct sim *sim, const struct dynkv_ring *ring,
+                          const struct sim_key *key, uint64_t out[DYNKV_REPLICAS_MAX]);
+bool sim_key_is_on(const struct sim *sim, const struct dynkv_ring *ring, const struct sim_key *key,
+                   uint64_t id);
+/* The replicas of all keys in the ring that is in use now. */
+void sim_settle_keys(struct sim *sim);
+
+/* ---- operator.c ---- */
+
+void sim_operator_act(struct sim *sim, enum sim_fault fault);
+/* Nothing is left half done, and leavers are empty. */
+void sim_operator_heal(struct sim *sim);
+
 /* ---- run.c, swarm.c, faults.c, report.c ---- */
+
+void sim_run_for(struct sim *sim, uint64_t us);
 
 /* Runs one seed to its end or first violation, which is then in sim->report. */
 void sim_run_seed(struct sim *sim, const struct sim_options *options, uint64_t seed);

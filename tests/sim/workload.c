@@ -41,7 +41,7 @@ void sim_client_ask(struct sim *sim, struct sim_client *client, uint32_t node, u
         .type = type,
         .request_id = client->serial,
         .timestamp = dynkv_clock_tick(&client->clock, client_wall_ms(sim, client)),
-        .ring_version = sim->ring_version,
+        .ring_version = client->ring_version,
         .deadline_ms = sim->swarm.client_deadline_ms,
     };
     /* Nobody waits for the answer of a REPAIR. */
@@ -179,13 +179,16 @@ static bool client_has_key(const struct sim_client *client, const struct sim_key
     return false;
 }
 
-static uint32_t workload_node_for(struct sim *sim, const struct sim_key *key)
+static uint32_t workload_node_for(struct sim *sim, const struct sim_client *client,
+                                  const struct sim_key *key)
 {
+    uint64_t replicas[DYNKV_REPLICAS_MAX];
+    uint32_t count = sim_key_replicas(sim, sim_ring_of(sim, client->ring_version), key, replicas);
     const struct sim_node *node;
 
     if (sim_percent(&sim->work_random, 25))
-        return (uint32_t)sim_below(&sim->work_random, sim->swarm.nodes);
-    node = sim_node_by_id(sim, key->replicas[sim_below(&sim->work_random, key->replica_count)]);
+        return (uint32_t)sim_below(&sim->work_random, sim->node_count);
+    node = sim_node_by_id(sim, replicas[sim_below(&sim->work_random, count)]);
     return node ? node->index : 0;
 }
 
@@ -234,7 +237,7 @@ static void put_begin(struct sim *sim, struct sim_client *client)
         client->writes[drawn] = write_draw(sim, client, key);
         client->writes[drawn++]->w = client->w;
     }
-    client->node = workload_node_for(sim, client->writes[0]->key);
+    client->node = workload_node_for(sim, client, client->writes[0]->key);
     put_send(sim, client);
 }
 
@@ -247,7 +250,7 @@ static void put_failed(struct sim *sim, struct sim_client *client)
     }
     client->tries++;
     if (sim_percent(&sim->work_random, 30))
-        client->node = workload_node_for(sim, client->writes[0]->key);
+        client->node = workload_node_for(sim, client, client->writes[0]->key);
     client_later(sim, client, SIM_CLIENT_TIMEOUT, sim->swarm.client_deadline_ms * SIM_MS);
     put_send(sim, client);
 }
@@ -348,6 +351,10 @@ void sim_client_on_reply(struct sim *sim, uint64_t token, struct dynkv_slice byt
         return;
     }
     dynkv_clock_observe(&client->clock, envelope.timestamp, client_wall_ms(sim, client));
+    /* It fetches a ring that it has not seen; but that takes a while. */
+    if (envelope.ring_version != client->ring_version && sim_ring_of(sim, envelope.ring_version) &&
+        (envelope.type == DYNKV_MESSAGE_ERROR || sim_percent(&sim->work_random, 60)))
+        client->ring_version = envelope.ring_version;
     client_take(sim, client, token, &envelope, &body);
 }
 
