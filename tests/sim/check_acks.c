@@ -23,12 +23,27 @@ static uint32_t acks_of_excluded(struct sim *sim, const struct sim_node *node,
     return holders;
 }
 
-/* Who has it on disk, of a ring's replicas and of those that stand in for one; or had, before it was lost. */
+static bool ring_has_excluded(const struct sim *sim, const struct dynkv_ring *ring,
+                              const struct sim_key *key)
+{
+    for (uint32_t i = 0; i < sim->node_count; i++)
+        if (sim->nodes[i].is_excluded && sim_key_is_on(sim, ring, key, sim->nodes[i].id))
+            return true;
+    return false;
+}
+
+/*
+ * Who has it on disk, of a ring's replicas and of those that stand in for one; or had, before it was lost.  What
+ * was kept for one that is excluded may be at any other replica by now.
+ */
 static uint32_t acks_of(struct sim *sim, const struct sim_node *node, const struct dynkv_ring *ring,
                         const struct sim_key *key, const struct sim_applied *applied)
 {
-    return (uint32_t)__builtin_popcount(acks_of_excluded(sim, node, key, applied) |
-                                        oracle_replica_holders(sim, ring, key, applied->dot) |
+    uint32_t holders = ring_has_excluded(sim, ring, key)
+                           ? oracle_holders(sim, key, applied->dot)
+                           : oracle_replica_holders(sim, ring, key, applied->dot);
+
+    return (uint32_t)__builtin_popcount(holders | acks_of_excluded(sim, node, key, applied) |
                                         oracle_hint_holders(sim, key, applied->dot) |
                                         applied->lost_from);
 }
@@ -85,15 +100,17 @@ void check_stays(struct sim *sim, const struct sim_change *change)
 
 void check_identity(struct sim *sim, const struct sim_node *node, const struct sim_key *key)
 {
-    const struct dynkv_ring *other = dynkv_node_other_ring(node->core);
-
-    /* Who was a replica once may hear of it from one who has not heard. */
+    /* Who was a replica once may hear of it from one who has not heard; who will be one, from one who has. */
     for (uint32_t i = 0; i < sim->ring_count; i++)
         if (sim_key_is_on(sim, sim->rings[i], key, node->id))
             return;
-    if (sim_key_is_on(sim, dynkv_node_ring(node->core), key, node->id) ||
-        (other && sim_key_is_on(sim, other, key, node->id)))
-        return;
+    for (uint32_t i = 0; i < sim->node_count; i++) {
+        const struct dynkv_ring *other =
+            sim->nodes[i].core ? dynkv_node_other_ring(sim->nodes[i].core) : NULL;
+
+        if (other && sim_key_is_on(sim, other, key, node->id))
+            return;
+    }
     sim_violation(sim, "10", "%s: %s stored it, and is no replica of it", sim_key_text(key),
                   node->name);
 }
