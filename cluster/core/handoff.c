@@ -18,9 +18,10 @@
  * found in the store and goes on.  What was delivered and not yet deleted is delivered again, and merging it
  * again changes nothing.
  *
- * A hint for a member that has left or was excluded, or that is no replica of the key any more, goes to all
- * present replicas of the key, and stays until all of them have it.  While a change of the membership is open
- * that is also done for one that is a replica in one of the rings only.
+ * A hint for a member that is no replica of the key any more goes to all present replicas of the key, and stays
+ * until all of them have it.  While a change of the membership is open that is also done for one that is a
+ * replica in one of the rings only.  A member that is excluded, and whose place nobody has taken over, is
+ * absent: its hints are the copies that it should have.
  */
 #include "base/assert.h"
 #include "core/node_impl.h"
@@ -253,12 +254,10 @@ static uint32_t handoff_receivers(const struct dynkv_node *node, const struct sl
                                   uint64_t out[2 * DYNKV_REPLICAS_MAX])
 {
     const uint32_t n = keyspaces_find(node, at->keyspace)->def.n;
-    const struct member *target = members_find(node, at->hint_for);
     uint64_t list[2 * DYNKV_REPLICAS_MAX];
     uint32_t listed = place_replicas(node, at->partition, n, list), count = 0;
 
-    if (member_counts(target) &&
-        dynkv_ring_replica_index(node->ring, at->partition, at->hint_for, n) >= 0 &&
+    if (dynkv_ring_replica_index(node->ring, at->partition, at->hint_for, n) >= 0 &&
         (!node->ring_also ||
          dynkv_ring_replica_index(node->ring_also, at->partition, at->hint_for, n) >= 0)) {
         out[0] = at->hint_for;
@@ -433,8 +432,8 @@ static void handoff_begin(struct dynkv_node *node, struct member *member)
 static void handoff_next(struct dynkv_node *node, struct member *member)
 {
     struct handoff *handoff = &member->handoff;
-    bool absent = member_counts(member) && !place_is_up(node, member->info.id) &&
-                  place_is_held(node, member->info.id);
+    bool absent = !place_is_up(node, member->info.id) && place_is_held(node, member->info.id) &&
+                  (member_counts(member) || !node->ring_also);
 
     if (handoff->was_absent && !absent) { /* it is back: now, and with the first hint */
         handoff->next_ms = 0;

@@ -229,7 +229,7 @@ static const struct sim_node *a_hoarder(struct sim *sim)
         struct sim_node *node = &sim->nodes[i];
 
         if (node->core && !node->is_excluded && dynkv_node_is_member(node->core) &&
-            holds_strays(sim, node))
+            !dynkv_node_stage(node->core).has_left && holds_strays(sim, node))
             return node;
     }
     return NULL;
