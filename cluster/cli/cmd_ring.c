@@ -34,8 +34,8 @@ static int open_ring(struct ring_run *run)
                        run->reply->down, run->reply->down_count);
     if (!dynkv_places_are_possible(run->reply->places, run->reply->place_count))
         return dynkv_cli_fail(DYNKV_MALFORMED, "the node told a ring that cannot be");
-    run->ring = dynkv_places_ring(run->reply->places, run->reply->place_count,
-                                  run->reply->partitions);
+    run->ring =
+        dynkv_places_ring(run->reply->places, run->reply->place_count, run->reply->partitions);
     if (dynkv_ring_version(run->ring) != run->reply->ring_version)
         return dynkv_cli_fail(
             DYNKV_RING_CHANGED,

@@ -215,8 +215,8 @@ enum dynkv_error dynkv_cluster_take(struct dynkv_client *client,
     for (uint32_t i = 0; i < reply->member_count; i++)
         if (!reply->members[i].id)
             goto nonsense;
-    if (!dynkv_places_are_possible(reply->places, reply->place_count) || !reply->partitions || reply->partitions > DYNKV_PARTITIONS_MAX ||
-        (reply->partitions & (reply->partitions - 1)))
+    if (!dynkv_places_are_possible(reply->places, reply->place_count) || !reply->partitions ||
+        reply->partitions > DYNKV_PARTITIONS_MAX || (reply->partitions & (reply->partitions - 1)))
         goto nonsense;
     if (cluster->cluster_id && cluster->cluster_id != reply->cluster_id)
         forget(client);

@@ -126,8 +126,9 @@ void members_refresh_down(struct dynkv_node *node)
     node->suspicion_next_ms = UINT64_MAX;
     for (uint32_t i = 0; i < node->member_count; i++) {
         struct member *member = node->members[i];
-        bool down =
-            member != node->self && (member->info.excluded || down_judge(node, member, live));
+        bool down = member != node->self &&
+                    ((member->info.excluded && !mutant_is(node, DYNKV_MUTANT_EXCLUDED_COUNT)) ||
+                     down_judge(node, member, live));
 
         if (member->down && mutant_is(node, DYNKV_MUTANT_STAY_DOWN))
             continue;

@@ -139,7 +139,8 @@ bool place_is_up(const struct dynkv_node *node, uint64_t id)
 {
     const struct member *member = members_find(node, id);
 
-    return member && !member->down && member_counts(member);
+    return member && !member->down &&
+           (member_counts(member) || mutant_is(node, DYNKV_MUTANT_EXCLUDED_COUNT));
 }
 
 bool place_keeps(const struct dynkv_node *node, uint32_t partition, uint64_t member, uint32_t n)

@@ -353,7 +353,7 @@ void sim_client_on_reply(struct sim *sim, uint64_t token, struct dynkv_slice byt
     dynkv_clock_observe(&client->clock, envelope.timestamp, client_wall_ms(sim, client));
     /* It fetches a ring that it has not seen; but that takes a while. */
     if (envelope.ring_version != client->ring_version && sim_ring_of(sim, envelope.ring_version) &&
-        (envelope.type == DYNKV_MESSAGE_ERROR || sim_percent(&sim->work_random, 60)))
+        (envelope.type == DYNKV_MESSAGE_ERROR || sim_percent(&sim->work_random, 20)))
         client->ring_version = envelope.ring_version;
     client_take(sim, client, token, &envelope, &body);
 }

@@ -18,14 +18,12 @@
 static uint8_t ask(struct cluster *c, uint32_t node, uint8_t action, const char *name,
                    const char *other, struct dynkv_cluster_plan *plan)
 {
-    struct dynkv_cluster_change body = {.action = action,
-                                        .name = dynkv_slice_text(name),
-                                        .other = dynkv_slice_text(other)};
+    struct dynkv_cluster_change body = {
+        .action = action, .name = dynkv_slice_text(name), .other = dynkv_slice_text(other)};
     struct dynkv_envelope envelope;
     union dynkv_body reply;
 
-    assert_true(
-        cluster_ask(c, node, DYNKV_MESSAGE_CLUSTER_CHANGE, &body, 1000, &envelope, &reply));
+    assert_true(cluster_ask(c, node, DYNKV_MESSAGE_CLUSTER_CHANGE, &body, 1000, &envelope, &reply));
     if (envelope.type == DYNKV_MESSAGE_ERROR)
         return reply.error_reply.error;
     assert_int_equal(envelope.type, DYNKV_MESSAGE_CLUSTER_PLAN);
