@@ -345,7 +345,7 @@ static void heal_reaping(struct sim *sim)
 
     if (sim->wipes || sim->report.found)
         return;
-    for (uint32_t i = 0; i < sim->swarm.nodes; i++)
+    for (uint32_t i = 0; i < sim->node_count; i++)
         sim->nodes[i].skew_us += (int64_t)REAP_AHEAD_US;
     while (sim->now_us < until_us && !sim->report.found && check_reap_has_work(sim))
         sim_run_for(sim, 100 * SIM_MS);
