@@ -50,7 +50,7 @@ uint32_t put_route_acks(const struct put_item *item, bool hoped)
 {
     uint32_t fewest = UINT32_MAX;
 
-    for (uint8_t side = PUT_SIDE_READERS; side <= PUT_SIDE_OTHER; side <<= 1) {
+    for (unsigned side = PUT_SIDE_READERS; side <= PUT_SIDE_OTHER; side *= 2) {
         uint32_t acks = 0;
 
         for (uint32_t i = 0; i < item->role_count; i++)

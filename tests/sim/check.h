@@ -64,6 +64,9 @@ struct dynkv_object oracle_held(struct sim *sim, struct sim_node *node, const st
 /* The replicas of a ring alone: what readers meet. */
 uint32_t oracle_replica_holders(struct sim *sim, const struct dynkv_ring *ring,
                                 const struct sim_key *key, struct dynkv_dot dot);
+/* The node has it on disk, as a record or a hint, whether that counts or not. */
+bool oracle_disk_has(struct sim *sim, struct sim_node *node, const struct sim_key *key,
+                     struct dynkv_dot dot);
 /* Those that have a hint of it, for whomever. */
 uint32_t oracle_hint_holders(struct sim *sim, const struct sim_key *key, struct dynkv_dot dot);
 /* Nodes, one bit each, that have the dot on disk: as replicas, or as a hint for one. */

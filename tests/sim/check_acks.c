@@ -12,12 +12,9 @@ static uint32_t acks_of_excluded(struct sim *sim, const struct sim_node *node,
 
     for (uint32_t i = 0; i < sim->node_count; i++) {
         struct sim_node *other = &sim->nodes[i];
-        struct dynkv_object held;
 
-        if (!other->is_excluded || dynkv_node_excludes(node->core, other->id))
-            continue;
-        held = oracle_held(sim, other, key);
-        if (dynkv_version_covers(&held.version, applied->dot))
+        if (other->is_excluded && !dynkv_node_excludes(node->core, other->id) &&
+            oracle_disk_has(sim, other, key, applied->dot))
             holders |= 1u << i;
     }
     return holders;

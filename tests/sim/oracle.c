@@ -207,6 +207,15 @@ static bool oracle_counts(const struct sim_node *node)
     return !node->is_excluded && !(node->is_wiped && node->id == node->old_id);
 }
 
+bool oracle_disk_has(struct sim *sim, struct sim_node *node, const struct sim_key *key,
+                     struct dynkv_dot dot)
+{
+    struct dynkv_object held = oracle_held(sim, node, key);
+
+    return dynkv_version_covers(&held.version, dot) ||
+           disk_hints_at(sim, &node->disk, node->life, key, dot);
+}
+
 uint32_t oracle_hint_holders(struct sim *sim, const struct sim_key *key, struct dynkv_dot dot)
 {
     uint32_t holders = 0;
