@@ -184,7 +184,7 @@ static void quiet_ask(struct dynkv_node *node, struct reap_op *r, enum reap_stag
     for (uint32_t i = 0; i < node->member_count; i++) {
         const struct member *member = node->members[i];
 
-        if (member != node->self && !member->info.left)
+        if (member != node->self && member_counts(member))
             node_send(node, member, DYNKV_MESSAGE_REAP_QUIET, reap_ask(node, r, member),
                       CORE_REAP_QUIET_MS, &body);
     }
@@ -416,15 +416,15 @@ static void find_ask(struct dynkv_node *node, const struct keyspace *keyspace)
 /* ---- when, and where ---- */
 
 /*
- * Every member has to answer, so while one is down a round would only fail.  A change of the membership that
- * is open belongs here as well: while data moves, a record may be anywhere.
+ * Every member has to answer, so while one is down a round would only fail; and so it would while a change of
+ * the membership is open.  One that is excluded has nothing to say, and nothing that could come back.
  */
 static bool members_are_settled(const struct dynkv_node *node)
 {
     for (uint32_t i = 0; i < node->member_count; i++)
-        if (!node->members[i]->info.left && node->members[i]->down)
+        if (member_counts(node->members[i]) && node->members[i]->down)
             return false;
-    return true;
+    return !change_is_open(node) && !node->unsure;
 }
 
 /* Whether this node leads the place where the search is, and something may be dead there. */

@@ -236,7 +236,7 @@ static const struct sim_node *a_hoarder(struct sim *sim)
 }
 
 /* Owners that will never answer: what they should hold can't be proved. */
-static bool somebody_is_missing(struct sim *sim)
+bool sim_operator_misses_somebody(struct sim *sim)
 {
     const struct sim_node *at = operator_pick(sim, sim_node_serves);
     uint32_t count;
@@ -268,7 +268,8 @@ void sim_operator_heal(struct sim *sim)
                           "a change of the membership was neither finished nor cancelled");
         sim_run_for(sim, SIM_SECOND);
     }
-    for (uint32_t s = 0; !sim->report.found && !somebody_is_missing(sim) && a_hoarder(sim); s++) {
+    for (uint32_t s = 0; !sim->report.found && !sim_operator_misses_somebody(sim) && a_hoarder(sim);
+         s++) {
         if (s == HEAL_LEAVE_S)
             sim_violation(sim, "9", "%s holds data still that are not its own any more",
                           a_hoarder(sim)->name);

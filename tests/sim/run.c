@@ -337,13 +337,13 @@ static void heal_write(struct sim *sim, struct sim_key *key)
 
 /*
  * Nothing dead is left once all members are up and no clock doubts that it is dead: all are moved on, past
- * what expires and the margin.  A wiped member that is not replaced keeps everything from being reaped.
+ * what expires and the margin.  A lost member that is not replaced keeps everything from being reaped.
  */
 static void heal_reaping(struct sim *sim)
 {
     uint64_t until_us = sim->now_us + REAP_US;
 
-    if (sim->wipes || sim->report.found)
+    if (sim_operator_misses_somebody(sim) || sim->report.found)
         return;
     for (uint32_t i = 0; i < sim->node_count; i++)
         sim->nodes[i].skew_us += (int64_t)REAP_AHEAD_US;

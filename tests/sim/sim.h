@@ -435,6 +435,8 @@ void sim_settle_keys(struct sim *sim);
 /* ---- operator.c ---- */
 
 void sim_operator_act(struct sim *sim, enum sim_fault fault);
+/* Somebody who holds a place will not come back. */
+bool sim_operator_misses_somebody(struct sim *sim);
 /* Nothing is left half done, and leavers are empty. */
 void sim_operator_heal(struct sim *sim);
 
