@@ -56,6 +56,11 @@ void check_dropped(struct sim *sim, struct sim_node *node, const struct dynkv_ef
             sim_violation(sim, "9", "%s: %s drops it at version %s, and %s does not hold that",
                           sim_key_text(key), node->name, sim_version_text(sim, &object.version),
                           lacking->name);
+        /* An owner that had proved it, and has lost its disk meanwhile, takes it along. */
+        for (struct sim_applied *it = key->applied; it; it = it->next_of_key)
+            if (it->lost_from && dynkv_version_covers(&object.version, it->dot) &&
+                !(oracle_holders(sim, key, it->dot) & ~(1u << node->index)))
+                it->may_be_lost = true;
         dynkv_buf_reset(&cell->newest);
         cell->newest_life = node->life;
     }
@@ -128,6 +133,7 @@ void check_change_tick(struct sim *sim, struct sim_node *node)
 
     check_excluded(sim, node);
     node->had_place |= stage.is_placed;
+    node->has_left |= stage.has_left;
     if (!stage.change && stage.changes && stage.changes != node->changes_seen && !node->is_excluded)
         check_ended(sim, node, &stage);
     node->changes_seen = stage.changes;

@@ -112,6 +112,8 @@ static bool reap_is_left(struct sim *sim, struct sim_node *node, const struct si
 {
     struct dynkv_object object = oracle_held(sim, node, key);
 
+    if (node->is_excluded || node->has_left)
+        return false;
     return object.version.count && dynkv_object_is_dead(&object, sim_node_wall_ms(sim, node));
 }
 

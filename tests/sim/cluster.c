@@ -68,7 +68,7 @@ void sim_node_start(struct sim *sim, struct sim_node *node)
     DYNKV_ASSERT(!node->core);
     if (!node->id) {
         node->id = cluster_new_number(sim);
-        node->had_place = node->is_excluded = false;
+        node->had_place = node->is_excluded = node->has_left = false;
         node->changes_seen = 0;
         node->actor = cluster_new_number(sim);
         config.actor = node->actor;

@@ -244,6 +244,9 @@ bool sim_operator_misses_somebody(struct sim *sim)
 
     if (!at)
         return true;
+    for (uint32_t i = 0; i < sim->node_count; i++)
+        if (was_wiped(&sim->nodes[i]) && !dynkv_node_excludes(at->core, sim->nodes[i].old_id))
+            return true;
     places = dynkv_node_places(at->core, false, &sim->step_arena, &count);
     for (uint32_t i = 0; i < count; i++) {
         const struct sim_node *holder = sim_node_by_id(sim, places[i].holder);

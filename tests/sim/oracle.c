@@ -204,7 +204,7 @@ void oracle_hints(struct sim *sim, struct sim_disk *disk, const struct sim_key *
 /* One that lost its store and goes on under its old name holds nothing that counts. */
 static bool oracle_counts(const struct sim_node *node)
 {
-    return !node->is_excluded && !(node->is_wiped && node->id == node->old_id);
+    return !node->is_excluded && !node->has_left && !(node->is_wiped && node->id == node->old_id);
 }
 
 bool oracle_disk_has(struct sim *sim, struct sim_node *node, const struct sim_key *key,

@@ -201,6 +201,7 @@ struct sim_node {
     uint64_t refused_replies; /* SIBLINGS_LIMIT, told by this life */
     bool had_place;           /* under this identity */
     bool is_excluded;         /* somebody knows that it is: what it holds counts for nothing */
+    bool has_left;   /* what an old copy of its store brings back counts for nothing, either */
     bool was_unsure; /* an old copy of its store may have brought it back behind the others */
     uint64_t changes_seen;
 };
@@ -435,7 +436,7 @@ void sim_settle_keys(struct sim *sim);
 /* ---- operator.c ---- */
 
 void sim_operator_act(struct sim *sim, enum sim_fault fault);
-/* Somebody who holds a place will not come back. */
+/* Somebody who holds a place, or has not been excluded, will not come back. */
 bool sim_operator_misses_somebody(struct sim *sim);
 /* Nothing is left half done, and leavers are empty. */
 void sim_operator_heal(struct sim *sim);
