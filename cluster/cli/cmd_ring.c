@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "cli/command.h"
 #include "cli/members.h"
+#include "cli/plan.h"
 #include "cli/table.h"
 #include "wire/places.h"
 
@@ -67,8 +68,10 @@ static void print_overview(const struct ring_run *run)
 {
     struct dynkv_table table = {.columns = 6};
 
-    printf("ring %016" PRIx64 ", %" PRIu32 " partitions, %" PRIu32 " members\n\n",
-           run->reply->ring_version, run->reply->partitions, dynkv_ring_member_count(run->ring));
+    printf("ring %016" PRIx64 ", epoch %" PRIu64 ", %" PRIu32 " partitions, %" PRIu32
+           " members\n\n",
+           run->reply->ring_version, run->reply->epoch, run->reply->partitions,
+           dynkv_ring_member_count(run->ring));
     dynkv_table_text(&table, "MEMBER");
     dynkv_table_text(&table, "STATE");
     dynkv_table_text(&table, "ZONE");
@@ -99,6 +102,39 @@ static void json_partitions(struct dynkv_json *json, const struct ring_run *run,
     dynkv_json_end_array(json);
 }
 
+/* The ring is replayed from these; who is in none is a candidate, or left. */
+static void json_places(struct dynkv_json *json, const struct ring_run *run)
+{
+    dynkv_json_begin_array(json, "places");
+    for (uint32_t i = 0; i < run->reply->place_count; i++) {
+        const struct dynkv_place *place = &run->reply->places[i];
+        const struct dynkv_member *holder = dynkv_members_find(&run->members, place->holder);
+
+        dynkv_json_begin_object(json, NULL);
+        dynkv_json_id(json, "id", place->id);
+        dynkv_json_id(json, "holder", place->holder);
+        if (holder)
+            dynkv_json_text(json, "holder_name", holder->name);
+        dynkv_json_u64(json, "weight", place->weight);
+        dynkv_json_id(json, "joined", place->joined);
+        dynkv_json_id(json, "left", place->left);
+        dynkv_json_end_object(json);
+    }
+    dynkv_json_end_array(json);
+}
+
+/* The change that is staged or under way; nothing if the node that was asked cannot tell. */
+static void json_change(struct dynkv_json *json, const struct ring_run *run)
+{
+    struct dynkv_request *request = dynkv_cluster_change_start(
+        run->cli->client, DYNKV_CLUSTER_STATUS, NULL, NULL, dynkv_cli_left_ms(run->cli));
+
+    dynkv_request_wait(request);
+    if (!dynkv_request_error(request))
+        dynkv_plan_json(json, "change", dynkv_request_plan(request), NULL);
+    dynkv_request_free(request);
+}
+
 static void json_overview(const struct ring_run *run)
 {
     struct dynkv_json json = {0};
@@ -107,6 +143,7 @@ static void json_overview(const struct ring_run *run)
     dynkv_json_id(&json, "cluster_id", run->reply->cluster_id);
     dynkv_json_id(&json, "ring_version", run->reply->ring_version);
     dynkv_json_u64(&json, "partitions", run->reply->partitions);
+    dynkv_json_u64(&json, "epoch", run->reply->epoch);
     dynkv_json_u64(&json, "n", OVERVIEW_N);
     dynkv_json_begin_array(&json, "members");
     for (uint32_t i = 0; i < run->members.count; i++) {
@@ -124,6 +161,8 @@ static void json_overview(const struct ring_run *run)
         dynkv_json_end_object(&json);
     }
     dynkv_json_end_array(&json);
+    json_places(&json, run);
+    json_change(&json, run);
     dynkv_json_end_object(&json);
     dynkv_json_print(&json);
     dynkv_json_fini(&json);

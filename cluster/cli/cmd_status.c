@@ -10,6 +10,7 @@
 
 #include "cli/command.h"
 #include "cli/members.h"
+#include "cli/plan.h"
 #include "cli/table.h"
 
 /* The other nodes' counters are an extra: they are not waited for as long as the view itself. */
@@ -76,6 +77,8 @@ static void take_members(struct status_run *run)
 
     dynkv_members_init(&run->members, view->members, view->member_count, view->down,
                        view->down_count);
+    run->members.leaving = view->leaving;
+    run->members.leaving_count = view->leaving_count;
 }
 
 /* Forgets all answers but the view's. */
@@ -151,6 +154,9 @@ static void print_text(const struct status_run *run)
            (const char *)view->node_name.data, (int)view->storage.len,
            (const char *)view->storage.data, view->uptime_ms / 1000);
     dynkv_members_print(&run->members);
+    if (view->phase)
+        printf("\na change of the members is %s: dynkv cluster status\n",
+               dynkv_plan_phase(view->phase));
     if (view->counter_count) {
         printf("\n");
         print_counters(run);
@@ -202,6 +208,8 @@ static void print_json(const struct status_run *run)
     dynkv_json_id(&json, "ring_version", view->ring_version);
     dynkv_json_u64(&json, "partitions", view->partitions);
     dynkv_json_text(&json, "seen_by", view->node_name);
+    dynkv_json_u64(&json, "epoch", view->epoch);
+    dynkv_json_text(&json, "change", dynkv_slice_text(dynkv_plan_phase(view->phase)));
     dynkv_members_json(&json, &run->members);
     dynkv_json_begin_array(&json, "nodes");
     for (uint32_t i = 0; i < run->count; i++)

@@ -24,6 +24,8 @@ void dynkv_members_init(struct dynkv_members *members, const struct dynkv_member
     members->count = count;
     members->down = down;
     members->down_count = down_count;
+    members->leaving = NULL;
+    members->leaving_count = 0;
 }
 
 void dynkv_members_fini(struct dynkv_members *members)
@@ -31,15 +33,32 @@ void dynkv_members_fini(struct dynkv_members *members)
     free(members->list);
 }
 
+static bool is_among(const struct dynkv_accuser *list, uint32_t count, uint64_t id)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (list[i].id == id)
+            return true;
+    return false;
+}
+
 const char *dynkv_members_state(const struct dynkv_members *members,
                                 const struct dynkv_member *member)
 {
     if (member->left)
         return "left";
-    for (uint32_t i = 0; i < members->down_count; i++)
-        if (members->down[i].id == member->id)
-            return "down";
-    return "up";
+    if (member->excluded)
+        return "excluded";
+    return is_among(members->down, members->down_count, member->id) ? "down" : "up";
+}
+
+const char *dynkv_members_role(const struct dynkv_members *members,
+                               const struct dynkv_member *member)
+{
+    if (member->left)
+        return "-";
+    if (is_among(members->leaving, members->leaving_count, member->id))
+        return "leaving";
+    return member->joined ? "member" : "candidate";
 }
 
 const struct dynkv_member *dynkv_members_find(const struct dynkv_members *members, uint64_t id)
@@ -61,11 +80,12 @@ const struct dynkv_member *dynkv_members_find_name(const struct dynkv_members *m
 
 void dynkv_members_print(const struct dynkv_members *members)
 {
-    struct dynkv_table table = {.columns = 7};
+    struct dynkv_table table = {.columns = 8};
 
     dynkv_table_text(&table, "MEMBER");
     dynkv_table_text(&table, "ID");
     dynkv_table_text(&table, "STATE");
+    dynkv_table_text(&table, "ROLE");
     dynkv_table_text(&table, "ZONE");
     dynkv_table_text(&table, "WEIGHT");
     dynkv_table_text(&table, "CLIENT URL");
@@ -76,6 +96,7 @@ void dynkv_members_print(const struct dynkv_members *members)
         dynkv_table_bytes(&table, member->name);
         dynkv_table_format(&table, "%016" PRIx64, member->id);
         dynkv_table_text(&table, dynkv_members_state(members, member));
+        dynkv_table_text(&table, dynkv_members_role(members, member));
         dynkv_table_bytes(&table, member->zone);
         dynkv_table_format(&table, "%" PRIu32, member->weight);
         dynkv_table_bytes(&table, member->client_url);
@@ -94,6 +115,7 @@ void dynkv_members_json(struct dynkv_json *json, const struct dynkv_members *mem
         dynkv_json_text(json, "name", member->name);
         dynkv_json_id(json, "id", member->id);
         dynkv_json_text(json, "state", dynkv_slice_text(dynkv_members_state(members, member)));
+        dynkv_json_text(json, "role", dynkv_slice_text(dynkv_members_role(members, member)));
         dynkv_json_text(json, "zone", member->zone);
         dynkv_json_u64(json, "weight", member->weight);
         dynkv_json_text(json, "client_url", member->client_url);

@@ -44,11 +44,13 @@ struct option_spec {
 
 #define AT(member) offsetof(struct dynkv_options, member)
 #define C(name)    (1u << DYNKV_COMMAND_##name)
-#define ALL        (C(GET) | C(PUT) | C(DELETE) | C(SCAN) | C(STATUS) | C(RING) | C(KEYSPACE) | C(BENCH))
-#define KEYED      (C(GET) | C(PUT) | C(DELETE) | C(RING))
-#define WRITES     (C(PUT) | C(DELETE) | C(BENCH))
-#define READS      (C(GET) | C(SCAN) | C(BENCH))
-#define N_MAX      DYNKV_REPLICAS_MAX
+#define ALL                                                                                   \
+    (C(GET) | C(PUT) | C(DELETE) | C(SCAN) | C(STATUS) | C(RING) | C(KEYSPACE) | C(CLUSTER) | \
+     C(BENCH))
+#define KEYED  (C(GET) | C(PUT) | C(DELETE) | C(RING))
+#define WRITES (C(PUT) | C(DELETE) | C(BENCH))
+#define READS  (C(GET) | C(SCAN) | C(BENCH))
+#define N_MAX  DYNKV_REPLICAS_MAX
 
 /* clang-format off */
 static const struct option_spec specs[] = {
@@ -88,6 +90,10 @@ static const struct option_spec specs[] = {
      "only keys with this partition key; the other bounds are then of the sort key"},
     {"limit", 0, KIND_NUMBER, AT(limit), "N", 1, UINT64_MAX, C(SCAN), "at most N keys"},
     {"keys-only", 0, KIND_FLAG, AT(keys_only), NULL, 0, 0, C(SCAN), "leave the values out"},
+    {"wait", 0, KIND_FLAG, AT(wait), NULL, 0, 0, C(CLUSTER),
+     "commit: wait until the change is finished, and who left holds nothing any more"},
+    {"timeout", 0, KIND_NUMBER, AT(timeout_s), "S", 1, 7 * 86400, C(CLUSTER),
+     "with --wait: the longest to wait; the change goes on after that.  Default 3600"},
     {"clients", 'c', KIND_NUMBER, AT(clients), "N", 1, 4096, C(BENCH),
      "requests in flight at any time; default 16"},
     {"ops", 0, KIND_NUMBER, AT(ops), "N", 1, UINT64_MAX, C(BENCH), "stop after N operations"},
@@ -341,6 +347,7 @@ bool dynkv_options_parse(int argc, char **argv, struct dynkv_options *out, char 
         .hosts = hosts && *hosts ? hosts : HOSTS_DEFAULT,
         .routing = "ring",
         .deadline_ms = DYNKV_DEADLINE_DEFAULT_MS,
+        .timeout_s = 3600,
         .clients = 16,
         .batch = 1,
         .read_share = 0.5,
@@ -421,6 +428,18 @@ static const char *command_notes(enum dynkv_command command)
         return "create does nothing to a keyspace that is there.  alter changes what is given.  "
                "drop takes\n"
                "all its keys away.\n";
+    case DYNKV_COMMAND_CLUSTER:
+        return "A node that was started with --join is a candidate if the cluster holds data.  "
+               "join, leave\n"
+               "and replace stage a change, plan shows what it would move and what is in its way, "
+               "commit\n"
+               "begins it, cancel forgets it, or takes it back while it is under way.  status "
+               "shows how far\n"
+               "it is.  NEW is a candidate; without it the one called OLD, or the only one there "
+               "is.\n"
+               "exclude gives a member up that is down for good: what only it holds is lost.\n"
+               "Exit code 1: nobody of that name, or nothing is staged; 4: it cannot be done "
+               "now.\n";
     case DYNKV_COMMAND_BENCH:
         return "A closed loop: each client sends a request, waits for the answer, and sends the "
                "next.\n"

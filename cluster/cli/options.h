@@ -25,6 +25,10 @@
     X(STATUS, status, "[NODE]", 0, 1, "show the members, and the counters of the nodes")           \
     X(RING, ring, "[KEYSPACE KEY]", 0, 2, "show who holds what, or who holds one key")             \
     X(KEYSPACE, keyspace, "list | create NAME | alter NAME | drop NAME", 1, 2, "manage keyspaces") \
+    X(CLUSTER, cluster,                                                                            \
+      "status | plan | join NAME | leave NAME | replace OLD [NEW] | exclude NAME | commit | "      \
+      "cancel",                                                                                    \
+      1, 3, "change who the members are")                                                          \
     X(BENCH, bench, "", 0, 0, "measure operations a second and their latencies")                   \
     X(HELP, help, "[COMMAND]", 0, 1, "explain a command")
 
@@ -56,6 +60,9 @@ struct dynkv_options {
     const char *prefix, *from, *to, *partition_key;
     uint64_t limit;
     bool keys_only;
+
+    bool wait;
+    uint64_t timeout_s;
 
     uint64_t clients, ops, seconds, batch, value_size, keys, seed;
     double read_share;

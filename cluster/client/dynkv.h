@@ -283,4 +283,18 @@ const struct dynkv_status_reply *dynkv_request_status(const struct dynkv_request
 struct dynkv_request *dynkv_ring_start(struct dynkv_client *client, uint32_t deadline_ms);
 const struct dynkv_ring_reply *dynkv_request_ring(const struct dynkv_request *request);
 
+/* ---- changes of the membership ---- */
+
+/*
+ * Asks for one action (docs/operations.md tells what they mean); name and other are members' names, NULL
+ * where the action takes none.  The answer is the plan as it is after the action.  NOT_FOUND: nobody of
+ * that name can do that, or nothing is staged.  REFUSED: it cannot be done now; the text says why.
+ * STATUS and PLAN change nothing.  Any other action is sent to one node, and to the next only if the
+ * first did not do it; as with a write, TIMEOUT may mean that it was done.
+ */
+struct dynkv_request *dynkv_cluster_change_start(struct dynkv_client *client,
+                                                 enum dynkv_cluster_action action, const char *name,
+                                                 const char *other, uint32_t deadline_ms);
+const struct dynkv_cluster_plan *dynkv_request_plan(const struct dynkv_request *request);
+
 #endif

@@ -1,4 +1,4 @@
-/* facts.c: asking any node, and the requests for status and ring. */
+/* facts.c: asking any node, and the requests for status, ring and changes of the membership. */
 #include "client/facts.h"
 
 #include "base/assert.h"
@@ -57,7 +57,8 @@ static void ask_failed(struct ask_try *it, const struct dynkv_outcome *outcome)
         return;
     }
     dynkv_blame_add(&request->blame, it->exchange.session, outcome->error, outcome->text);
-    if (outcome->fate != DYNKV_FATE_UNSENT && !ask->kind->is_repeatable) {
+    if (outcome->fate != DYNKV_FATE_UNSENT && !ask->kind->is_repeatable &&
+        !(outcome->fate == DYNKV_FATE_ANSWERED && ask->kind->errors_are_clean)) {
         dynkv_request_fail(request, DYNKV_UNAVAILABLE,
                            "the outcome is unknown, it may have been done: %s",
                            request->blame.text);
@@ -253,4 +254,50 @@ const struct dynkv_ring_reply *dynkv_request_ring(const struct dynkv_request *re
     const union dynkv_body *body = dynkv_ask_reply(request, DYNKV_MESSAGE_RING_REPLY);
 
     return body ? &body->ring_reply : NULL;
+}
+
+/* ---- changes of the membership ---- */
+
+static const struct dynkv_ask_kind plan_ask = {
+    .type = DYNKV_MESSAGE_CLUSTER_CHANGE,
+    .reply_type = DYNKV_MESSAGE_CLUSTER_PLAN,
+    .is_repeatable = true,
+};
+static const struct dynkv_ask_kind change_ask = {
+    .type = DYNKV_MESSAGE_CLUSTER_CHANGE,
+    .reply_type = DYNKV_MESSAGE_CLUSTER_PLAN,
+    .errors_are_clean = true,
+};
+
+static bool is_name(const char *name)
+{
+    return !name || strlen(name) <= DYNKV_NAME_MAX;
+}
+
+struct dynkv_request *dynkv_cluster_change_start(struct dynkv_client *client,
+                                                 enum dynkv_cluster_action action, const char *name,
+                                                 const char *other, uint32_t deadline_ms)
+{
+    bool looks = action == DYNKV_CLUSTER_STATUS || action == DYNKV_CLUSTER_PLAN;
+    struct dynkv_request *request =
+        dynkv_ask_new(client, looks ? &plan_ask : &change_ask, deadline_ms);
+    struct dynkv_cluster_change *body = dynkv_arena_calloc(&request->arena, 1, sizeof *body);
+
+    body->action = (uint8_t)action;
+    if (!is_name(name) || !is_name(other))
+        dynkv_request_fail(request, DYNKV_INVALID, "a member's name has at most %u bytes",
+                           DYNKV_NAME_MAX);
+    if (name && is_name(name))
+        body->name = dynkv_slice_copy(dynkv_slice_text(name), &request->arena);
+    if (other && is_name(other))
+        body->other = dynkv_slice_copy(dynkv_slice_text(other), &request->arena);
+    dynkv_ask_launch(request, body, NULL);
+    return request;
+}
+
+const struct dynkv_cluster_plan *dynkv_request_plan(const struct dynkv_request *request)
+{
+    const union dynkv_body *body = dynkv_ask_reply(request, DYNKV_MESSAGE_CLUSTER_PLAN);
+
+    return body ? &body->cluster_plan : NULL;
 }

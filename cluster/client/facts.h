@@ -13,6 +13,7 @@
 struct dynkv_ask_kind {
     uint8_t type, reply_type; /* enum dynkv_message_type */
     bool is_repeatable;
+    bool errors_are_clean; /* a node that answers with an error has done nothing: the next may */
     /* Looks at the reply; false, and why, if it cannot be.  NULL: any will do. */
     bool (*take)(struct dynkv_request *request, const union dynkv_body *body, const char **why);
 };

@@ -46,6 +46,30 @@ void on_ring(struct dynkv_node *node, const struct source *source,
     node_answer(node, source, DYNKV_MESSAGE_RING_REPLY, &reply);
 }
 
+/* Whether an open change takes its place, or it has none any more and is not gone yet. */
+static bool facts_is_leaving(const struct dynkv_node *node, const struct member *member)
+{
+    const struct change *change = change_is_open(node) ? node->change : NULL;
+
+    for (uint32_t i = 0; change && i < change->entry_count; i++)
+        if (change->entries[i].kind != DYNKV_CHANGE_JOIN &&
+            change->entries[i].member == member->info.id)
+            return true;
+    return member->info.joined && !place_is_held(node, member->info.id);
+}
+
+static struct dynkv_accuser *facts_leaving(const struct dynkv_node *node, struct dynkv_arena *arena,
+                                           uint32_t *count)
+{
+    struct dynkv_accuser *list = dynkv_arena_calloc(arena, node->member_count, sizeof *list);
+
+    *count = 0;
+    for (uint32_t i = 0; i < node->member_count; i++)
+        if (!node->members[i]->info.left && facts_is_leaving(node, node->members[i]))
+            list[(*count)++].id = node->members[i]->info.id;
+    return list;
+}
+
 void dynkv_node_status(const struct dynkv_node *node, struct dynkv_arena *arena,
                        struct dynkv_status_reply *out)
 {
@@ -71,6 +95,9 @@ void dynkv_node_status(const struct dynkv_node *node, struct dynkv_arena *arena,
         .actor = node->actor,
     };
     out->down = members_down_list(node, arena, &out->down_count);
+    out->epoch = node->table.epoch;
+    out->phase = (uint8_t)stage_phase(node);
+    out->leaving = facts_leaving(node, arena, &out->leaving_count);
 }
 
 void on_status(struct dynkv_node *node, const struct source *source)

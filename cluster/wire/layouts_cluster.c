@@ -99,6 +99,9 @@ static LAYOUT(counter)
         LIST(status_reply, down, down_count, accuser, DYNKV_MEMBERS_MAX),
         LIST(status_reply, counters, counter_count, counter, COUNTERS_MAX),
         FIXED64(status_reply, actor),
+        U64(status_reply, epoch),
+        U8(status_reply, phase),
+        LIST(status_reply, leaving, leaving_count, accuser, DYNKV_MEMBERS_MAX),
 };
 LAYOUT(status_reply)
 

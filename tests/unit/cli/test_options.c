@@ -87,7 +87,7 @@ static void hosts_come_from_the_option_then_the_environment_then_the_default(voi
 static void a_wrong_command_is_told_the_commands(void **state)
 {
     (void)state;
-    assert_refused("frob", "get, put, delete, scan, status, ring, keyspace, bench, help");
+    assert_refused("frob", "get, put, delete, scan, status, ring, keyspace, cluster, bench, help");
     assert_refused("", "a command is missing");
 }
 
