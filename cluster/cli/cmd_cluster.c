@@ -47,7 +47,13 @@ static const struct action_spec *find_action(const char *verb)
     return NULL;
 }
 
-/* Asks, and keeps the plan that was answered. */
+static int by_name(const void *a, const void *b)
+{
+    return dynkv_slice_compare(((const struct dynkv_plan_member *)a)->name,
+                               ((const struct dynkv_plan_member *)b)->name);
+}
+
+/* Asks, and keeps the plan that was answered, its members in the order of their names. */
 static enum dynkv_error ask(struct cluster_run *run, enum dynkv_cluster_action action,
                             const char *name, const char *other)
 {
@@ -56,6 +62,8 @@ static enum dynkv_error ask(struct cluster_run *run, enum dynkv_cluster_action a
                                               (uint32_t)run->cli->options->deadline_ms);
     dynkv_request_wait(run->request);
     run->plan = dynkv_request_error(run->request) ? NULL : dynkv_request_plan(run->request);
+    if (run->plan)
+        qsort(run->plan->members, run->plan->member_count, sizeof *run->plan->members, by_name);
     return dynkv_request_error(run->request);
 }
 

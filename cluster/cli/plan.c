@@ -188,7 +188,7 @@ static void print_advice(const struct dynkv_cluster_plan *plan)
 void dynkv_plan_print(const struct dynkv_cluster_plan *plan,
                       const struct dynkv_plan_transfer *transfers)
 {
-    printf("epoch %" PRIu64 " of the ring after %" PRIu64 " change%s; %s: %s\n", plan->epoch,
+    printf("ring epoch %" PRIu64 ", %" PRIu64 " change%s so far; %s: %s\n", plan->epoch,
            plan->changes, plan->changes == 1 ? "" : "s", words_of(plan->phase)->word,
            words_of(plan->phase)->sentence);
     print_entries(plan);

@@ -1,5 +1,6 @@
 /* facts.c: what a node tells of itself and of the cluster: HELLO, RING, STATUS. */
-#include "core/node_impl.h"
+#include "core/prove.h"
+#include "core/tree.h"
 
 void on_hello(struct dynkv_node *node, const struct source *source, const struct dynkv_hello *body)
 {
@@ -46,6 +47,20 @@ void on_ring(struct dynkv_node *node, const struct source *source,
     node_answer(node, source, DYNKV_MESSAGE_RING_REPLY, &reply);
 }
 
+/* How many trees there are, and how many of them this node keeps in no ring: it has yet to drop those. */
+static void facts_count_trees(const struct dynkv_node *node, struct counters *out)
+{
+    for (uint32_t i = 0; i < node->keyspace_count; i++) {
+        const struct keyspace *keyspace = node->keyspaces[i];
+        const struct dynkv_merkle *trees = tree_all(node, keyspace->id);
+
+        for (uint32_t p = 0; trees && p < node->partitions; p++) {
+            out->trees_held += trees[p].root != 0;
+            out->trees_stray += trees[p].root != 0 && prove_is_stray(node, keyspace, p);
+        }
+    }
+}
+
 /* Whether an open change takes its place, or it has none any more and is not gone yet. */
 static bool facts_is_leaving(const struct dynkv_node *node, const struct member *member)
 {
@@ -73,13 +88,18 @@ static struct dynkv_accuser *facts_leaving(const struct dynkv_node *node, struct
 void dynkv_node_status(const struct dynkv_node *node, struct dynkv_arena *arena,
                        struct dynkv_status_reply *out)
 {
-    const struct dynkv_counter counters[] = {
-#define FACTS_COUNTER(counter) \
-    {{(const uint8_t *)#counter, sizeof #counter - 1}, node->counters.counter},
+    struct counters now = node->counters;
+    struct dynkv_counter counters[] = {
+#define FACTS_COUNTER(counter) {{(const uint8_t *)#counter, sizeof #counter - 1}, 0},
         CORE_COUNTERS(FACTS_COUNTER)
 #undef FACTS_COUNTER
     };
+    uint32_t count = 0;
 
+    facts_count_trees(node, &now);
+#define FACTS_VALUE(counter) counters[count++].value = now.counter;
+    CORE_COUNTERS(FACTS_VALUE)
+#undef FACTS_VALUE
     *out = (struct dynkv_status_reply){
         .node_id = node->id,
         .node_name = node->self->info.name,

@@ -87,6 +87,22 @@ void on_join(struct dynkv_node *node, const struct dynkv_join *body)
     node_send_url(node, joiner->peer_url, node->cluster_id, DYNKV_MESSAGE_JOIN_REPLY, &reply);
 }
 
+/* It holds no data until an operator says so: what that takes. */
+static void join_tell_candidate(struct dynkv_node *node)
+{
+    struct dynkv_slice name = node->self->info.name;
+    const struct member *rival = NULL;
+
+    for (uint32_t i = 0; i < node->member_count; i++)
+        if (node->members[i] != node->self && place_is_held(node, node->members[i]->info.id) &&
+            dynkv_slice_equal(node->members[i]->info.name, name))
+            rival = node->members[i];
+    node_log(node, DYNKV_LOG_INFO,
+             "joined a cluster that holds data, as a candidate: it gets its share after dynkv "
+             "cluster %s %.*s and dynkv cluster commit",
+             rival ? "replace" : "join", (int)name.len, (const char *)name.data);
+}
+
 void on_join_reply(struct dynkv_node *node, const struct dynkv_join_reply *body)
 {
     if (node->cluster_id)
@@ -117,7 +133,9 @@ void on_join_reply(struct dynkv_node *node, const struct dynkv_join_reply *body)
     node->state_stale = true;
     members_settle(node);
     rumor_forget_all(node); /* the others know each other */
-    node_log(node, DYNKV_LOG_INFO, "joined a cluster of %u members%s", node->member_count,
-             node->self->info.joined ? "" : ", as a candidate for a place: dynkv cluster join");
+    if (node->self->info.joined)
+        node_log(node, DYNKV_LOG_INFO, "joined a cluster of %u members", node->member_count);
+    else
+        join_tell_candidate(node);
     gossip_announce(node);
 }

@@ -202,7 +202,11 @@ void members_exclude(struct dynkv_node *node, struct member *member, uint64_t st
 {
     if (stamp <= member->info.excluded)
         return;
-    if (!member->info.excluded)
+    if (!member->info.excluded && member == node->self)
+        node_log(node, DYNKV_LOG_ERROR,
+                 "this node was excluded: its data count no more; start it with an empty data "
+                 "folder and --join, then dynkv cluster join or replace");
+    else if (!member->info.excluded)
         node_log(node, DYNKV_LOG_WARNING, "member %.*s is excluded: its identity counts no more",
                  (int)member->info.name.len, (const char *)member->info.name.data);
     member->info.excluded = stamp;

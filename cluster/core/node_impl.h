@@ -178,7 +178,9 @@
     X(transfer_objects)      \
     X(transfer_bytes)        \
     X(transfer_left)         \
-    X(trees_dropped)
+    X(trees_dropped)         \
+    X(trees_held)            \
+    X(trees_stray)
 
 struct counters {
 #define CORE_COUNTER(name) uint64_t name;

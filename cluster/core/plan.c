@@ -455,9 +455,10 @@ static bool plan_may_decide(struct dynkv_node *node)
 void on_cluster_change(struct dynkv_node *node, const struct source *source,
                        const struct dynkv_cluster_change *body)
 {
+    bool looks = body->action == DYNKV_CLUSTER_STATUS || body->action == DYNKV_CLUSTER_PLAN;
     bool done = true;
 
-    if (node->unsure || !plan_may_decide(node)) {
+    if (node->unsure || (!looks && !plan_may_decide(node))) {
         node_answer_error(node, source, DYNKV_UNAVAILABLE,
                           "node %.*s holds no place in the ring: ask another", NAME(node->self));
         return;

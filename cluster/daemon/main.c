@@ -107,6 +107,22 @@ static bool open_sockets(struct daemon *daemon)
     return true;
 }
 
+/* A store whose identity counts for nothing any more serves nobody: says what to do instead. */
+static bool is_of_use(struct daemon *daemon)
+{
+    struct dynkv_node_stage stage = dynkv_node_stage(daemon->node);
+
+    if (!stage.has_left && !stage.is_excluded)
+        return true;
+    snprintf(daemon->error, sizeof daemon->error,
+             "%.500s: the node of this store %s; to make this machine a member again, start with "
+             "an empty data folder and --join, then dynkv cluster join or replace",
+             daemon->config.data,
+             stage.is_excluded ? "was excluded from the cluster, and its data count no more"
+                               : "has left the cluster, and has nothing to give any more");
+    return false;
+}
+
 static bool make_node(struct daemon *daemon)
 {
     struct dynkvd_config *config = &daemon->config;
@@ -149,7 +165,7 @@ static bool make_node(struct daemon *daemon)
                  config->data);
         return false;
     }
-    return true;
+    return !identity->state.len || is_of_use(daemon);
 }
 
 static void start_threads(struct daemon *daemon)

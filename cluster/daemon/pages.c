@@ -59,7 +59,35 @@ static bool is_down(const struct dynkv_status_reply *status, uint64_t id)
 static const char *member_state(const struct dynkv_status_reply *status,
                                 const struct dynkv_member *member)
 {
-    return member->left ? "left" : is_down(status, member->id) ? "down" : "up";
+    if (member->left)
+        return "left";
+    if (member->excluded)
+        return "excluded";
+    return is_down(status, member->id) ? "down" : "up";
+}
+
+static const char *member_role(const struct dynkv_status_reply *status,
+                               const struct dynkv_member *member)
+{
+    for (uint32_t i = 0; i < status->leaving_count; i++)
+        if (status->leaving[i].id == member->id)
+            return "leaving";
+    return member->left ? "-" : member->joined ? "member" : "candidate";
+}
+
+static const char *change_word(const struct dynkv_status_reply *status)
+{
+    static const char *const words[] = {
+        [DYNKV_CHANGE_NONE] = "none",
+        [DYNKV_CHANGE_STAGED] = "staged",
+        [DYNKV_CHANGE_COMMITTING] = "committing",
+        [DYNKV_CHANGE_MOVING] = "moving",
+        [DYNKV_CHANGE_SWITCHED] = "switched",
+        [DYNKV_CHANGE_CANCELLING] = "cancelling",
+        [DYNKV_CHANGE_FINISHED] = "finished",
+    };
+
+    return words[status->phase];
 }
 
 /* ---- /status ---- */
@@ -80,9 +108,9 @@ static void render_json(const struct dynkv_status_reply *status, struct dynkvd_m
     json_field(out, "storage", status->storage);
     print(out,
           "\"in_service\":%s,\"uptime_ms\":%" PRIu64 ",\"ring_version\":\"%016" PRIx64
-          "\",\"partitions\":%u,\"members\":[",
+          "\",\"partitions\":%u,\"epoch\":%" PRIu64 ",\"change\":\"%s\",\"members\":[",
           dynkvd_metric_get(&metrics->out_of_service) ? "false" : "true", status->uptime_ms,
-          status->ring_version, status->partitions);
+          status->ring_version, status->partitions, status->epoch, change_word(status));
     for (uint32_t i = 0; i < status->member_count; i++) {
         const struct dynkv_member *member = &status->members[i];
 
@@ -91,8 +119,9 @@ static void render_json(const struct dynkv_status_reply *status, struct dynkvd_m
         json_field(out, "zone", member->zone);
         json_field(out, "client_url", member->client_url);
         json_field(out, "peer_url", member->peer_url);
-        print(out, "\"weight\":%u,\"incarnation\":%" PRIu64 ",\"state\":\"%s\"}", member->weight,
-              member->incarnation, member_state(status, member));
+        print(out, "\"weight\":%u,\"incarnation\":%" PRIu64 ",\"state\":\"%s\",\"role\":\"%s\"}",
+              member->weight, member->incarnation, member_state(status, member),
+              member_role(status, member));
     }
     print(out, "],\"counters\":{");
     for (uint32_t i = 0; i < status->counter_count; i++) {
@@ -136,6 +165,12 @@ static void render_metrics(const struct dynkv_status_reply *status, struct dynkv
                 status->down_count);
     metric_line(out, dynkv_slice_text("partitions"), "gauge", "partitions of the ring", node,
                 status->partitions);
+    metric_line(out, dynkv_slice_text("ring_epoch"), "gauge",
+                "changes of the membership that the ring has been through", node, status->epoch);
+    metric_line(out, dynkv_slice_text("change_phase"), "gauge",
+                "of the change of the membership: 0 none, 1 staged, 2 committing, 3 moving, "
+                "4 switched, 5 cancelling",
+                node, status->phase);
     for (uint32_t i = 0; i < status->counter_count; i++)
         metric_line(out, status->counters[i].name, "untyped", "of the node's core", node,
                     status->counters[i].value);
@@ -178,15 +213,17 @@ static void render_html(const struct dynkv_status_reply *status, struct dynkvd_m
                                                       : "in service",
           status->uptime_ms / 1000, status->cluster_id, status->partitions);
     print_html(out, status->storage);
+    if (status->phase)
+        print(out, ". A change of the members is %s", change_word(status));
     print(out, ". <a href=/status>JSON</a> <a href=/metrics>metrics</a></p>\n<h2>Members</h2>\n"
-               "<table><tr><th>name<th>state<th>zone<th>clients<th>peers<th>weight</tr>\n");
+               "<table><tr><th>name<th>state<th>role<th>zone<th>clients<th>peers<th>weight</tr>\n");
     for (uint32_t i = 0; i < status->member_count; i++) {
         const struct dynkv_member *member = &status->members[i];
         const char *state = member_state(status, member);
 
         print(out, "<tr>");
         html_cell(out, member->name);
-        print(out, "<td class=%s>%s</td>", state, state);
+        print(out, "<td class=%s>%s</td><td>%s</td>", state, state, member_role(status, member));
         html_cell(out, member->zone);
         html_cell(out, member->client_url);
         html_cell(out, member->peer_url);
