@@ -41,8 +41,13 @@ uint64_t live_now_ms(void);
 bool live_wait(bool (*is_true)(void *context), void *context);
 /* The same, and a check; what: for the message when it never is. */
 void live_await(bool (*is_true)(void *context), void *context, const char *what);
+/* The same, but as long as that takes, in milliseconds: for what takes many steps. */
+void live_await_within(bool (*is_true)(void *context), void *context, const char *what,
+                       uint64_t patience_ms);
 /* A folder of this test alone. */
 const char *live_folder(void);
+/* Removes the data folder of a node that does not run. */
+void live_wipe(const char *name);
 
 /* ---- nodes (live_node.c) ---- */
 

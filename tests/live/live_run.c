@@ -36,10 +36,10 @@ uint64_t live_now_ms(void)
     return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
-bool live_wait(bool (*is_true)(void *context), void *context)
+static bool wait_within(bool (*is_true)(void *context), void *context, uint64_t patience_ms)
 {
     const struct timespec pause = {.tv_nsec = 20 * 1000000};
-    uint64_t until = live_now_ms() + LIVE_PATIENCE_MS;
+    uint64_t until = live_now_ms() + patience_ms;
 
     while (!is_true(context)) {
         if (live_now_ms() > until)
@@ -49,10 +49,22 @@ bool live_wait(bool (*is_true)(void *context), void *context)
     return true;
 }
 
+bool live_wait(bool (*is_true)(void *context), void *context)
+{
+    return wait_within(is_true, context, LIVE_PATIENCE_MS);
+}
+
+void live_await_within(bool (*is_true)(void *context), void *context, const char *what,
+                       uint64_t patience_ms)
+{
+    if (!wait_within(is_true, context, patience_ms))
+        live_fail(__FILE__, __LINE__, "not within %llu ms: %s", (unsigned long long)patience_ms,
+                  what);
+}
+
 void live_await(bool (*is_true)(void *context), void *context, const char *what)
 {
-    if (!live_wait(is_true, context))
-        live_fail(__FILE__, __LINE__, "not within %u ms: %s", LIVE_PATIENCE_MS, what);
+    live_await_within(is_true, context, what, LIVE_PATIENCE_MS);
 }
 
 const char *live_folder(void)
@@ -71,6 +83,14 @@ static int remove_entry(const char *path, const struct stat *entry, int type, st
 static void remove_tree(const char *path)
 {
     nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void live_wipe(const char *name)
+{
+    char path[600];
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    remove_tree(path);
 }
 
 static void on_signal(int signal_number)
