@@ -47,7 +47,10 @@ void on_ring(struct dynkv_node *node, const struct source *source,
     node_answer(node, source, DYNKV_MESSAGE_RING_REPLY, &reply);
 }
 
-/* How many trees there are, and how many of them this node keeps in no ring: it has yet to drop those. */
+/*
+ * How many keys and trees are held, and how many of the trees belong to this node in no ring: it has yet to
+ * drop those.
+ */
 static void facts_count_trees(const struct dynkv_node *node, struct counters *out)
 {
     for (uint32_t i = 0; i < node->keyspace_count; i++) {
@@ -55,6 +58,8 @@ static void facts_count_trees(const struct dynkv_node *node, struct counters *ou
         const struct dynkv_merkle *trees = tree_all(node, keyspace->id);
 
         for (uint32_t p = 0; trees && p < node->partitions; p++) {
+            for (uint32_t life = 0; life < DYNKV_MERKLE_LIVES; life++)
+                out->keys_held += trees[p].counts[life];
             out->trees_held += trees[p].root != 0;
             out->trees_stray += trees[p].root != 0 && prove_is_stray(node, keyspace, p);
         }

@@ -179,6 +179,7 @@
     X(transfer_bytes)        \
     X(transfer_left)         \
     X(trees_dropped)         \
+    X(keys_held)             \
     X(trees_held)            \
     X(trees_stray)
 
