@@ -132,6 +132,23 @@ static void an_option_without_its_value_says_what_is_wanted(void **state)
     assert_refused("get k a --routing some", "--routing wants ring|any, not 'some'");
 }
 
+static void a_change_of_the_members_is_waited_for_with_a_limit(void **state)
+{
+    (void)state;
+    assert_true(parse("cluster commit"));
+    assert_false(options.wait);
+    assert_int_equal(options.timeout_s, 3600);
+    assert_true(parse("cluster commit --wait --timeout 5"));
+    assert_int_equal(options.command, DYNKV_COMMAND_CLUSTER);
+    assert_true(options.wait);
+    assert_int_equal(options.timeout_s, 5);
+    assert_true(parse("cluster replace n1 n2 --json"));
+    assert_string_equal(options.arguments[2], "n2");
+    assert_refused("cluster", "usage: dynkv cluster status | plan | join NAME");
+    assert_refused("cluster replace a b c", "not 4 arguments");
+    assert_refused("status --wait", "status has no option --wait");
+}
+
 static void help_and_version_need_nothing_else(void **state)
 {
     (void)state;
@@ -176,6 +193,7 @@ int main(void)
         cmocka_unit_test(a_wrong_number_of_arguments_is_told_the_usage),
         cmocka_unit_test(numbers_must_be_numbers_within_their_bounds),
         cmocka_unit_test(an_option_without_its_value_says_what_is_wanted),
+        cmocka_unit_test(a_change_of_the_members_is_waited_for_with_a_limit),
         cmocka_unit_test(help_and_version_need_nothing_else),
         cmocka_unit_test(every_command_has_a_page),
     };

@@ -330,6 +330,20 @@ static void fill_keyspace(struct fake_node *node, const struct dynkv_keyspace_op
     };
 }
 
+/* As if what was asked for had been staged, and nothing else. */
+static void fill_plan(const struct dynkv_cluster_change *change, struct dynkv_arena *arena,
+                      struct dynkv_cluster_plan *out)
+{
+    out->phase = DYNKV_CHANGE_STAGED;
+    out->entry_count = 1;
+    out->entries = dynkv_arena_calloc(arena, 1, sizeof *out->entries);
+    out->entries[0] = (struct dynkv_plan_entry){
+        .kind = change->action,
+        .member_name = dynkv_slice_copy(change->name, arena),
+        .other_name = dynkv_slice_copy(change->other, arena),
+    };
+}
+
 static bool needs_keyspace(uint8_t type)
 {
     return type == DYNKV_MESSAGE_GET || type == DYNKV_MESSAGE_PUT || type == DYNKV_MESSAGE_SCAN;
@@ -369,6 +383,9 @@ static bool answer(struct fake_node *node, const struct dynkv_envelope *envelope
     case DYNKV_MESSAGE_HELLO:
         reply->hello_reply = (struct dynkv_hello_reply){
             .protocol = 1, .cluster_id = CLUSTER_ID, .node_id = node->id};
+        return true;
+    case DYNKV_MESSAGE_CLUSTER_CHANGE:
+        fill_plan(&body->cluster_change, arena, &reply->cluster_plan);
         return true;
     case DYNKV_MESSAGE_RING:
         fill_ring(node, arena, &reply->ring_reply);

@@ -1,7 +1,7 @@
 /*
  * fake.h: a cluster of scripted nodes, each a process with a real libnng REP socket.
  *
- * A fake node answers HELLO, RING, STATUS, KEYSPACE_OPEN, GET, PUT, SCAN and REPAIR as a node would
+ * A fake node answers HELLO, RING, STATUS, KEYSPACE_OPEN, CLUSTER_CHANGE, GET, PUT, SCAN and REPAIR as a node would
  * from what the test has put into it, counts what it is sent, and can be told to keep silent or to
  * answer with an error.  All nodes are replicas of everything (N = 3, or fewer nodes).
  */

@@ -324,6 +324,71 @@ static void a_certain_node_is_asked_for_its_status(void **state)
     fake_cluster_stop(cluster);
 }
 
+static enum dynkv_error ask_change(struct dynkv_client *client, enum dynkv_cluster_action action,
+                                   uint32_t deadline_ms)
+{
+    struct dynkv_request *request =
+        dynkv_cluster_change_start(client, action, "n4", "n5", deadline_ms);
+    enum dynkv_error error;
+
+    dynkv_request_wait(request);
+    error = dynkv_request_error(request);
+    if (!error) {
+        const struct dynkv_cluster_plan *plan = dynkv_request_plan(request);
+
+        assert_int_equal(plan->entry_count, 1);
+        assert_int_equal(plan->entries[0].kind, action);
+        assert_memory_equal(plan->entries[0].member_name.data, "n4", 2);
+        assert_memory_equal(plan->entries[0].other_name.data, "n5", 2);
+    }
+    dynkv_request_free(request);
+    return error;
+}
+
+static void a_change_that_one_node_cannot_make_is_asked_of_the_next(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+
+    (void)state;
+    assert_int_equal(ask_change(client, DYNKV_CLUSTER_REPLACE, FAKE_WAIT_MS), DYNKV_OK);
+    assert_int_equal(fake_messages(cluster, FAKE_ANY, DYNKV_MESSAGE_CLUSTER_CHANGE), 1);
+    /* A node without a place says so, and has done nothing. */
+    for (uint32_t i = 0; i < 2; i++)
+        fake_react(cluster, i, DYNKV_MESSAGE_CLUSTER_CHANGE, FAKE_ERROR, DYNKV_UNAVAILABLE);
+    assert_int_equal(ask_change(client, DYNKV_CLUSTER_JOIN, FAKE_WAIT_MS), DYNKV_OK);
+    /* What a member refuses is refused. */
+    for (uint32_t i = 0; i < 3; i++)
+        fake_react(cluster, i, DYNKV_MESSAGE_CLUSTER_CHANGE, FAKE_ERROR, DYNKV_REFUSED);
+    assert_int_equal(ask_change(client, DYNKV_CLUSTER_COMMIT, FAKE_WAIT_MS), DYNKV_REFUSED);
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
+static void a_change_that_may_have_been_made_is_not_asked_for_again(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+    char name[DYNKV_NAME_MAX + 2];
+    struct dynkv_request *request;
+
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++)
+        fake_react(cluster, i, DYNKV_MESSAGE_CLUSTER_CHANGE, FAKE_SILENT, DYNKV_OK);
+    assert_int_equal(ask_change(client, DYNKV_CLUSTER_LEAVE, 1500), DYNKV_TIMEOUT);
+    assert_int_equal(fake_messages(cluster, FAKE_ANY, DYNKV_MESSAGE_CLUSTER_CHANGE), 1);
+    /* Looking may be done twice. */
+    assert_int_equal(ask_change(client, DYNKV_CLUSTER_STATUS, 1500), DYNKV_TIMEOUT);
+    assert_true(fake_messages(cluster, FAKE_ANY, DYNKV_MESSAGE_CLUSTER_CHANGE) > 2);
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    request = dynkv_cluster_change_start(client, DYNKV_CLUSTER_JOIN, name, NULL, FAKE_WAIT_MS);
+    assert_int_equal(dynkv_request_error(request), DYNKV_INVALID);
+    dynkv_request_free(request);
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +405,8 @@ int main(void)
         cmocka_unit_test(a_member_that_is_not_there_is_lived_with),
         cmocka_unit_test(keyspaces_answer_by_name),
         cmocka_unit_test(a_certain_node_is_asked_for_its_status),
+        cmocka_unit_test(a_change_that_one_node_cannot_make_is_asked_of_the_next),
+        cmocka_unit_test(a_change_that_may_have_been_made_is_not_asked_for_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
