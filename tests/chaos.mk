@@ -1,5 +1,5 @@
 # make chaos: five real nodes under kills, pauses and partitions; about a minute.
-# make chaos-long: the same for at least 20,000 acknowledged additions.
+# make chaos-long: the same for at least 20,000 acknowledged additions, and with nodes that join and leave.
 #
 # make chaos-run CHAOS="--seed 7 --seconds 30 --r 1 --w 1"      one run; options: tests/chaos/chaos.c
 #
@@ -19,5 +19,6 @@ chaos: $(CHAOS_PROGRAM) $(BUILD)/dynkvd
 	$(CHAOS_PROGRAM) $(BUILD)/dynkvd --seconds 20 --additions 1000 --without-context --expect-violations
 chaos-long: $(CHAOS_PROGRAM) $(BUILD)/dynkvd
 	$(CHAOS_PROGRAM) $(BUILD)/dynkvd --seconds 300 --additions 20000 $(CHAOS)
+	$(CHAOS_PROGRAM) $(BUILD)/dynkvd --seconds 120 --additions 5000 --change
 chaos-run: $(CHAOS_PROGRAM) $(BUILD)/dynkvd
 	$(CHAOS_PROGRAM) $(BUILD)/dynkvd $(CHAOS)

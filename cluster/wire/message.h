@@ -212,9 +212,10 @@ struct dynkv_status_reply {
     struct dynkv_counter *counters;
     uint32_t counter_count;
     uint64_t actor; /* the store's incarnation: dots of what this node coordinates have it */
-    uint64_t epoch;                /* of the ring */
-    uint8_t phase;                 /* of the change that is open: enum dynkv_change_phase */
-    struct dynkv_accuser *leaving; /* ids of those that give their place up, or have and hold data */
+    uint64_t epoch; /* of the ring */
+    uint8_t phase;  /* of the change that is open: enum dynkv_change_phase */
+    struct dynkv_accuser
+        *leaving; /* ids of those that give their place up, or have and hold data */
     uint32_t leaving_count;
 };
 

@@ -2,7 +2,7 @@
  * chaos.c: real processes under kills, pauses and partitions.
  *
  *     chaos DYNKVD [--seed N] [--seconds S] [--additions N] [--r R] [--w W] [--loopback] [--sloppy]
- *                  [--without-context] [--without-reading] [--expect-violations]
+ *                  [--change] [--without-context] [--without-reading] [--expect-violations]
  *
  * Phases: five nodes start; clients work while the faults of the plan fall; all is healed; what the
  * replicas hold is checked before repair, brought together by reading, and checked again.
@@ -90,7 +90,7 @@ const char *chaos_hosts(void)
     static char hosts[CHAOS_NODES * 64];
     size_t len = 0;
 
-    for (uint32_t i = 0; i < CHAOS_NODES; i++)
+    for (uint32_t i = 0; i < CHAOS_FOUNDERS; i++)
         len += (size_t)snprintf(hosts + len, sizeof hosts - len, "%s%s", i ? "," : "",
                                 chaos_client_url(i));
     return hosts;
@@ -100,7 +100,7 @@ const char *chaos_hosts(void)
 
 static void start_nodes(void)
 {
-    for (uint32_t i = 0; i < CHAOS_NODES; i++) {
+    for (uint32_t i = 0; i < CHAOS_FOUNDERS; i++) {
         char name[8];
 
         snprintf(name, sizeof name, "n%u", i + 1);
@@ -113,10 +113,10 @@ static void start_nodes(void)
         if (i == 0)
             live_node_await_ready(chaos_nodes[0]);
     }
-    for (uint32_t i = 0; i < CHAOS_NODES; i++)
+    for (uint32_t i = 0; i < CHAOS_FOUNDERS; i++)
         live_node_await_ready(chaos_nodes[i]);
-    for (uint32_t i = 0; i < CHAOS_NODES; i++)
-        live_await_members(chaos_nodes[i], CHAOS_NODES, 0);
+    for (uint32_t i = 0; i < CHAOS_FOUNDERS; i++)
+        live_await_members(chaos_nodes[i], CHAOS_FOUNDERS, 0);
 }
 
 static bool is_over(void)
@@ -234,7 +234,7 @@ static void usage(const char *program)
 {
     fprintf(stderr,
             "usage: %s DYNKVD [--seed N] [--seconds S] [--additions N] [--r R] [--w W]\n"
-            "       [--loopback] [--sloppy] [--without-context] [--without-reading]\n"
+            "       [--loopback] [--sloppy] [--change] [--without-context] [--without-reading]\n"
             "       [--expect-violations]\n",
             program);
     exit(2);
@@ -264,6 +264,7 @@ static void read_options(int argc, char **argv)
                                           {"w", required_argument, NULL, 'w'},
                                           {"loopback", no_argument, NULL, 'l'},
                                           {"sloppy", no_argument, NULL, 'y'},
+                                          {"change", no_argument, NULL, 'm'},
                                           {"without-context", no_argument, NULL, 'c'},
                                           {"without-reading", no_argument, NULL, 'd'},
                                           {"expect-violations", no_argument, NULL, 'e'},
@@ -295,6 +296,9 @@ static void read_options(int argc, char **argv)
         case 'y':
             options->sloppy = true;
             break;
+        case 'm':
+            options->change = true;
+            break;
         case 'c':
             options->without_context = true;
             break;
@@ -316,10 +320,11 @@ static void read_options(int argc, char **argv)
 
 static void print_repetition(const char *program, const char *dynkvd)
 {
-    printf("repeat with  %s %s --seed %llu --seconds %u --additions %u --r %u --w %u%s%s%s%s%s\n",
+    printf("repeat with  %s %s --seed %llu --seconds %u --additions %u --r %u --w %u%s%s%s%s%s%s\n",
            program, dynkvd, (unsigned long long)chaos_options.seed, chaos_options.seconds,
            chaos_options.additions, chaos_options.r, chaos_options.w,
            chaos_options.loopback ? " --loopback" : "", chaos_options.sloppy ? " --sloppy" : "",
+           chaos_options.change ? " --change" : "",
            chaos_options.without_context ? " --without-context" : "",
            chaos_options.without_reading ? " --without-reading" : "",
            chaos_options.expect_violations ? " --expect-violations" : "");
@@ -345,6 +350,7 @@ int main(int argc, char **argv)
         failures++;
     }
     chaos_loop_end();
+    chaos_change_end();
     chaos_set_end();
     if (failures)
         print_repetition(argv[0], argv[optind]);

@@ -12,6 +12,7 @@
  *
  *   chaos.c            options, the phases of a run, the report
  *   chaos_net.c        the network of namespaces, and cutting it
+ *   chaos_change.c     two nodes join and two leave, amid the faults
  *   chaos_faults.c     the plan of faults, drawn from the seed, and carrying it out
  *   chaos_loop.c       the one loop that drives all clients
  *   chaos_set.c, chaos_register.c
@@ -27,7 +28,8 @@
 #include "client/dynkv.h"
 #include "tests/live/live.h"
 
-#define CHAOS_NODES          5u
+#define CHAOS_FOUNDERS       5u
+#define CHAOS_NODES          7u /* with those that join */
 #define CHAOS_N              3u
 #define CHAOS_ALL_NODES      ((1u << CHAOS_NODES) - 1)
 #define CHAOS_SET_KEYS       8u
@@ -52,6 +54,7 @@ struct chaos_options {
     uint8_t r, w;
     bool loopback; /* no namespaces, and so no partitions */
     bool sloppy;
+    bool change;            /* two nodes join, and then two leave */
     bool without_reading;   /* nodes have to come together by themselves once healed */
     bool without_context;   /* writers overwrite what they have not seen: elements get lost */
     bool expect_violations; /* pass only if what is not promised is seen not to hold */
@@ -108,10 +111,24 @@ enum chaos_fault_kind {
 void chaos_faults_plan(void);
 /* Begins and ends what is due; returns the milliseconds to the next. */
 uint64_t chaos_faults_step(void);
-/* Ends all faults and waits until every node is up and sees all others. */
+/* Ends all faults and waits until every node is up and sees all others, and changes are over. */
 void chaos_faults_heal(void);
+/* The mask of the nodes that run, or will again; and one more, and one less. */
+uint32_t chaos_running(void);
+void chaos_node_start(uint32_t i);
+void chaos_node_end(uint32_t i);
 const char *chaos_fault_name(enum chaos_fault_kind kind);
 uint32_t chaos_faults_count(enum chaos_fault_kind kind);
+
+/* ---- changes of the membership (chaos_change.c) ---- */
+
+/* Does what is due, and never waits. */
+void chaos_change_step(void);
+/* Goes on until all is done, now that all nodes are up. */
+void chaos_change_finish(void);
+/* Whether the node may have ended by itself because it has left. */
+bool chaos_change_may_end(uint32_t i);
+void chaos_change_end(void);
 
 /* ---- loop (chaos_loop.c) ---- */
 

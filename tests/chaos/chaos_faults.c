@@ -29,7 +29,8 @@ struct list {
 };
 
 static struct list lists[2]; /* processes, network */
-static uint32_t killed;      /* mask: not running because of us */
+static uint32_t killed;      /* mask: not running because of us, but for a while */
+static uint32_t running = (1u << CHAOS_FOUNDERS) - 1;
 static uint32_t counts[CHAOS_FAULT_KINDS];
 
 const char *chaos_fault_name(enum chaos_fault_kind kind)
@@ -51,7 +52,8 @@ static uint32_t draw_nodes(struct dynkv_random *random, uint32_t count)
     uint32_t mask = 0;
 
     while (count) {
-        uint32_t bit = 1u << dynkv_random_below(random, CHAOS_NODES);
+        uint32_t bit =
+            1u << dynkv_random_below(random, chaos_options.change ? CHAOS_NODES : CHAOS_FOUNDERS);
 
         count -= !(mask & bit);
         mask |= bit;
@@ -68,7 +70,7 @@ static uint32_t draw_mask(struct dynkv_random *random, enum chaos_fault_kind kin
     if (kind == CHAOS_ISOLATE || kind == CHAOS_UNPLUG)
         return draw_nodes(random, 1);
     if (kind == CHAOS_KILL && dice == 0)
-        return CHAOS_ALL_NODES;
+        return chaos_options.change ? CHAOS_ALL_NODES : (1u << CHAOS_FOUNDERS) - 1;
     return draw_nodes(random, dice < 5 ? 2 : 1);
 }
 
@@ -130,28 +132,49 @@ void chaos_faults_plan(void)
 
 /* ---- carrying it out ---- */
 
-static void node_start(uint32_t i)
+uint32_t chaos_running(void)
+{
+    return running;
+}
+
+void chaos_node_start(uint32_t i)
 {
     char name[8];
 
     snprintf(name, sizeof name, "n%u", i + 1);
-    live_node_start(&(struct live_node_options){
-        .name = name, .shell = chaos_node_shell(i), .join = chaos_peer_url(i ? 0 : 1)});
+    chaos_nodes[i] = live_node_start(&(struct live_node_options){.name = name,
+                                                                 .shell = chaos_node_shell(i),
+                                                                 .join = chaos_peer_url(i ? 0 : 1),
+                                                                 .client_url = chaos_client_url(i),
+                                                                 .peer_url = chaos_peer_url(i)});
+    killed &= ~(1u << i);
+    running |= 1u << i;
+}
+
+void chaos_node_end(uint32_t i)
+{
+    if (!(killed >> i & 1)) {
+        live_node_signal(chaos_nodes[i], SIGKILL); /* it may be paused */
+        live_node_await_exit(chaos_nodes[i]);
+    }
+    running &= ~(1u << i);
     killed &= ~(1u << i);
 }
 
 static void fault_begin(const struct fault *fault)
 {
+    uint32_t mask = fault->mask & running;
+
     counts[fault->kind]++;
     if (fault->kind >= CHAOS_HALVES) {
         chaos_net_cut(fault->mask, fault->kind == CHAOS_UNPLUG);
         return;
     }
     for (uint32_t i = 0; i < CHAOS_NODES; i++)
-        if (fault->mask >> i & 1)
+        if (mask >> i & 1)
             live_node_signal(chaos_nodes[i], fault->kind == CHAOS_KILL ? SIGKILL : SIGSTOP);
     for (uint32_t i = 0; fault->kind == CHAOS_KILL && i < CHAOS_NODES; i++) {
-        if (!(fault->mask >> i & 1))
+        if (!(mask >> i & 1))
             continue;
         CHECK(live_node_await_exit(chaos_nodes[i]) == -SIGKILL, "n%u ended before it was killed",
               i + 1);
@@ -164,10 +187,10 @@ static void fault_end(const struct fault *fault)
     if (fault->kind >= CHAOS_HALVES)
         chaos_net_heal();
     for (uint32_t i = 0; i < CHAOS_NODES; i++) {
-        if (!(fault->mask >> i & 1))
+        if (!((fault->mask & running) >> i & 1))
             continue;
-        if (fault->kind == CHAOS_KILL)
-            node_start(i);
+        if (fault->kind == CHAOS_KILL && killed >> i & 1)
+            chaos_node_start(i);
         if (fault->kind == CHAOS_PAUSE)
             live_node_signal(chaos_nodes[i], SIGCONT);
     }
@@ -202,10 +225,14 @@ static void check_nodes_live(void)
     for (uint32_t i = 0; i < CHAOS_NODES; i++) {
         int status;
 
-        if (killed >> i & 1 || live_node_is_alive(chaos_nodes[i]))
+        if (!(running >> i & 1) || killed >> i & 1 || live_node_is_alive(chaos_nodes[i]))
             continue;
         status = live_node_await_exit(chaos_nodes[i]);
         live_node_log(chaos_nodes[i], log);
+        if (status == 1 && chaos_change_may_end(i) && strstr(log, "has left the cluster")) {
+            running &= ~(1u << i);
+            continue;
+        }
         live_fail(__FILE__, __LINE__, "n%u ended by itself (%s %d); it wrote:\n%s", i + 1,
                   status < 0 ? "signal" : "exit code", status < 0 ? -status : status, log);
     }
@@ -216,6 +243,10 @@ uint64_t chaos_faults_step(void)
     uint64_t a = list_step(&lists[0]), b = list_step(&lists[1]);
 
     check_nodes_live();
+    if (chaos_options.change) {
+        chaos_change_step();
+        a = a < 100 ? a : 100;
+    }
     return a < b ? a : b;
 }
 
@@ -227,9 +258,13 @@ void chaos_faults_heal(void)
         lists[i].count = lists[i].next = 0;
         lists[i].began = false;
     }
+    if (chaos_options.change)
+        chaos_change_finish();
     for (uint32_t i = 0; i < CHAOS_NODES; i++)
-        live_node_await_ready(chaos_nodes[i]);
+        if (running >> i & 1)
+            live_node_await_ready(chaos_nodes[i]);
     for (uint32_t i = 0; i < CHAOS_NODES; i++)
-        live_await_members(chaos_nodes[i], CHAOS_NODES, 0);
+        if (running >> i & 1)
+            live_await_members(chaos_nodes[i], (uint32_t)__builtin_popcount(running), 0);
     check_nodes_live();
 }
