@@ -72,8 +72,11 @@ void check_reap(struct sim *sim, struct sim_node *node, struct sim_key *key,
     }
     for (uint32_t i = 0; i < sim->node_count; i++) {
         struct sim_node *other = &sim->nodes[i];
-        struct dynkv_object held = oracle_on_disk(sim, &other->disk, key);
+        struct dynkv_object held;
 
+        if (other->is_excluded)
+            continue; /* nobody will hear of what it holds */
+        held = oracle_on_disk(sim, &other->disk, key);
         check.where = other->name;
         reap_check_held(sim, key, &held, &check);
         oracle_hints(sim, &other->disk, key, reap_check_held, &check);
