@@ -29,6 +29,7 @@
 
 #include "model/read_quorum.h"
 #include "model/ring.h"
+#include "tests/unit/client/fake_plan.h"
 
 #define CONTEXTS    32u
 #define TYPES       64u
@@ -330,20 +331,6 @@ static void fill_keyspace(struct fake_node *node, const struct dynkv_keyspace_op
     };
 }
 
-/* As if what was asked for had been staged, and nothing else. */
-static void fill_plan(const struct dynkv_cluster_change *change, struct dynkv_arena *arena,
-                      struct dynkv_cluster_plan *out)
-{
-    out->phase = DYNKV_CHANGE_STAGED;
-    out->entry_count = 1;
-    out->entries = dynkv_arena_calloc(arena, 1, sizeof *out->entries);
-    out->entries[0] = (struct dynkv_plan_entry){
-        .kind = change->action,
-        .member_name = dynkv_slice_copy(change->name, arena),
-        .other_name = dynkv_slice_copy(change->other, arena),
-    };
-}
-
 static bool needs_keyspace(uint8_t type)
 {
     return type == DYNKV_MESSAGE_GET || type == DYNKV_MESSAGE_PUT || type == DYNKV_MESSAGE_SCAN;
@@ -385,7 +372,7 @@ static bool answer(struct fake_node *node, const struct dynkv_envelope *envelope
             .protocol = 1, .cluster_id = CLUSTER_ID, .node_id = node->id};
         return true;
     case DYNKV_MESSAGE_CLUSTER_CHANGE:
-        fill_plan(&body->cluster_change, arena, &reply->cluster_plan);
+        fake_fill_plan(&body->cluster_change, arena, &reply->cluster_plan);
         return true;
     case DYNKV_MESSAGE_RING:
         fill_ring(node, arena, &reply->ring_reply);
