@@ -103,6 +103,15 @@ static void join_tell_candidate(struct dynkv_node *node)
              rival ? "replace" : "join", (int)name.len, (const char *)name.data);
 }
 
+/* Who has lost its store may get what was said, late, to the identity that had its address before. */
+static bool join_reply_is_for(const struct dynkv_node *node, const struct dynkv_join_reply *body)
+{
+    for (uint32_t i = 0; i < body->member_count; i++)
+        if (body->members[i].id == node->id)
+            return true;
+    return false;
+}
+
 void on_join_reply(struct dynkv_node *node, const struct dynkv_join_reply *body)
 {
     if (node->cluster_id)
@@ -118,6 +127,8 @@ void on_join_reply(struct dynkv_node *node, const struct dynkv_join_reply *body)
         node->counters.malformed_messages++;
         return;
     }
+    if (!join_reply_is_for(node, body))
+        return;
     node->cluster_id = body->cluster_id;
     node->partitions = body->partitions;
     for (uint32_t i = 0; i < body->member_count; i++) {
