@@ -1,6 +1,7 @@
 /*
  * rings.c: the rings that the nodes have used, as clients know them.
  */
+#include "base/memory.h"
 #include "check.h"
 #include "sim.h"
 #include "wire/places.h"
@@ -22,13 +23,14 @@ const struct dynkv_ring *sim_ring_note(struct sim *sim, const struct sim_node *n
     struct dynkv_ring *ring;
     uint32_t count;
 
-    if (known || sim->ring_count == SIM_RINGS_MAX)
+    if (known)
         return known;
     places = dynkv_node_places(node->core, other, &sim->step_arena, &count);
     ring = dynkv_places_ring(places, count, sim->swarm.partitions);
     if (dynkv_ring_version(ring) != version)
         sim_violation(sim, "8", "%s uses a ring that is not the one of its %u places", node->name,
                       count);
+    sim->rings = dynkv_realloc(sim->rings, (sim->ring_count + 1) * sizeof *sim->rings);
     sim->rings[sim->ring_count++] = ring;
     return ring;
 }

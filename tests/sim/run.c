@@ -413,6 +413,7 @@ void sim_fini(struct sim *sim)
         dynkv_arena_fini(&sim->clients[i].arena);
     for (uint32_t i = 0; i < sim->ring_count; i++)
         dynkv_ring_free(sim->rings[i]);
+    free(sim->rings);
     oracle_fini(sim);
     dynkv_buf_fini(&sim->scratch);
     dynkv_arena_fini(&sim->arena);

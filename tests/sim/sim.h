@@ -30,9 +30,8 @@
 #define SIM_CLIENTS_MAX   16u
 #define SIM_KEYS_MAX      64u
 #define SIM_KEYSPACES_MAX 3u
-#define SIM_BATCH_MAX     6u  /* items of one client request */
-#define SIM_RINGS_MAX     64u /* versions that nodes use in a seed */
-#define SIM_CHANGES_MAX   64u
+#define SIM_BATCH_MAX     6u /* items of one client request */
+#define SIM_CHANGES_MAX   256u
 #define SIM_WALL_START_MS 1700000000000u
 #define SIM_MS            1000u /* microseconds of virtual time */
 #define SIM_SECOND        1000000u
@@ -401,7 +400,7 @@ struct sim {
     struct sim_keyspace keyspaces[SIM_KEYSPACES_MAX];
     struct sim_key keys[SIM_KEYS_MAX];
     struct dynkv_map key_map;
-    struct dynkv_ring *rings[SIM_RINGS_MAX]; /* in the order in which nodes came to use them */
+    struct dynkv_ring **rings; /* all that nodes have used, in the order in which they came to */
     uint32_t ring_count;
     uint64_t ring_version;                 /* of the first one; 0: not formed yet */
     uint64_t epoch_after[SIM_CHANGES_MAX]; /* epoch + 1 after each change that ended; 0: not yet */
