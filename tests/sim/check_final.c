@@ -20,6 +20,25 @@ static struct dynkv_object final_merged(struct sim *sim, const struct sim_key *k
     return merged;
 }
 
+/* None of its replicas will ever come back: until one of them is replaced nobody can be given it. */
+static bool final_has_no_replica(struct sim *sim, const struct sim_key *key)
+{
+    for (uint32_t i = 0; i < key->replica_count; i++) {
+        const struct sim_node *node = sim_node_by_id(sim, key->replicas[i]);
+
+        if (node && !node->is_excluded)
+            return false;
+    }
+    return key->replica_count > 0;
+}
+
+/* What is only kept for members that will not come back is not lost; readers don't see it. */
+static bool final_is_kept(struct sim *sim, const struct sim_key *key, struct dynkv_dot dot)
+{
+    return oracle_hint_holders(sim, key, dot) ||
+           (final_has_no_replica(sim, key) && oracle_holders(sim, key, dot));
+}
+
 static void final_check_key(struct sim *sim, const struct sim_key *key)
 {
     struct dynkv_object merged = final_merged(sim, key);
@@ -28,9 +47,7 @@ static void final_check_key(struct sim *sim, const struct sim_key *key)
         bool is_there = object_has_dot(&merged, it->dot);
         bool covered = dynkv_version_covers(&merged.version, it->dot);
 
-        /* What is only kept for a member that will not come back is not lost; readers don't see it. */
-        if (it->may_be_lost || oracle_is_reaped(key, it->dot) ||
-            oracle_hint_holders(sim, key, it->dot))
+        if (it->may_be_lost || oracle_is_reaped(key, it->dot) || final_is_kept(sim, key, it->dot))
             continue;
         if (it->is_acknowledged && !covered)
             sim_violation(sim, "3", "%s: the acknowledged write %u, %s, is gone: version %s",
