@@ -117,6 +117,7 @@ void gossip_compare(struct dynkv_node *node, struct member *with, uint64_t diges
 {
     if (digest == state_tables_digest(node)) {
         node->tables_force_ms = 0;
+        node->behind = false;
         return;
     }
     if (gossip_is_broadcast(node) ? node->mono_ms < with->gossip_next_ms : !gossip_is_time(node))
@@ -155,8 +156,10 @@ void on_gossip(struct dynkv_node *node, uint64_t sender, const struct dynkv_goss
     if (!from || from == node->self)
         return;
     members_heard_from(node, from);
-    if (body->whole)
+    if (body->whole) {
+        node->behind = false;
         state_heard_tables(node, sender, body->unsure != 0);
+    }
     if (body->answer)
         gossip_send_tables(node, from, false);
 }

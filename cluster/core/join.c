@@ -41,6 +41,20 @@ static const char *join_refusal(struct dynkv_node *node, const struct dynkv_memb
     return NULL;
 }
 
+/*
+ * The first data may have come while this node was stopped, or when its disk was bad: before it has been told
+ * it gives no places away.  Where nobody is up to tell it, a plan is safe.
+ */
+static bool join_has_to_wait(const struct dynkv_node *node)
+{
+    if (!node->behind || members_hold_data(node))
+        return false;
+    for (uint32_t i = 0; i < node->member_count; i++)
+        if (node->members[i] != node->self && place_is_up(node, node->members[i]->info.id))
+            return true;
+    return false;
+}
+
 /* Whether the ring may not change just so.  Who is a member already stays what it is. */
 static bool join_needs_plan(const struct dynkv_node *node, const struct dynkv_member *joiner)
 {
@@ -50,7 +64,7 @@ static bool join_needs_plan(const struct dynkv_node *node, const struct dynkv_me
         return false;
     if (known)
         return known->info.joined == 0;
-    return members_hold_data(node) || node->table.epoch || change_is_open(node);
+    return node->behind || members_hold_data(node) || node->table.epoch || change_is_open(node);
 }
 
 void on_join(struct dynkv_node *node, const struct dynkv_join *body)
@@ -60,7 +74,7 @@ void on_join(struct dynkv_node *node, const struct dynkv_join *body)
     const char *refusal;
 
     if (!node->cluster_id || body->member_count != 1 || joiner->id == node->id ||
-        joiner->peer_url.len == 0 || node->unsure)
+        joiner->peer_url.len == 0 || node->unsure || join_has_to_wait(node))
         return; /* not a member yet, or not a joiner: it will ask again */
     refusal = join_refusal(node, joiner);
     if (join_needs_plan(node, joiner))

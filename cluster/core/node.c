@@ -84,6 +84,7 @@ struct dynkv_node *dynkv_node_new(const struct dynkv_node_config *config)
         if (config->cluster_id)
             node->cluster_id = config->cluster_id;
     }
+    node->behind = node->member_count > 1;
     node->self = node_make_self(node, config);
     node->state_stale = true;
     node->join_url_count = config->join_url_count;

@@ -401,6 +401,7 @@ struct dynkv_node {
     enum dynkv_change_phase stage_saved; /* in which phase that was */
     enum dynkv_change_phase stage_told;  /* the phase that was logged last */
     bool unsure;                         /* a store that may have forgotten something: state.c */
+    bool behind; /* restarted, and nobody has told yet what has happened since: join.c */
     uint64_t unsure_ask_ms;
     struct id_set unsure_heard;
     uint64_t saves_asked, saves_durable; /* of META_STATE, numbered from 1 */
