@@ -23,6 +23,7 @@ static int report_sqlstate(enum dynkv_error error, DynkvDoing doing)
     case DYNKV_TOO_LARGE:
         return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
     case DYNKV_SIBLINGS_LIMIT:
+    case DYNKV_VERSION_LIMIT:
         return ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
     case DYNKV_OVERLOADED:
         return ERRCODE_INSUFFICIENT_RESOURCES;

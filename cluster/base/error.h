@@ -33,7 +33,10 @@
     X(20, CONFLICT, "concurrent values exist")                                              \
     X(21, CANCELLED, "cancelled")                                                           \
     X(22, TRUNCATED, "left out of a reply that was full; ask for it again")                 \
-    X(23, STALE, "sent before tombstones of its partition were reaped; send it again")
+    X(23, STALE, "sent before tombstones of its partition were reaped; send it again")      \
+    X(24, VERSION_LIMIT,                                                                    \
+      "the key's version has too many entries, one for each crash of its writers; delete "  \
+      "the key")
 
 enum dynkv_error {
 #define DYNKV_ERROR_ENUM(number, name, text) DYNKV_##name = (number),

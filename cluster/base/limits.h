@@ -18,6 +18,7 @@
 #define DYNKV_SIBLINGS_MAX        100u  /* concurrent values a writer may leave on a key */
 #define DYNKV_SIBLINGS_HARD_MAX   1000u /* siblings a decoder accepts in one object */
 #define DYNKV_ACTORS_MAX          1024u /* entries of one version vector */
+#define DYNKV_ACTORS_PUT_MAX      1000u /* and after a put; the rest is for deletes, and for merges */
 #define DYNKV_MEMBERS_MAX         1024u /* members of one cluster */
 #define DYNKV_PLACES_MAX          4096u /* places of a ring, those that were given up too */
 #define DYNKV_CHANGES_MAX         64u   /* joins, leaves and replacements of one staged change */

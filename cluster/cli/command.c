@@ -17,6 +17,7 @@ int dynkv_cli_exit_code(enum dynkv_error error)
         return DYNKV_EXIT_USAGE;
     case DYNKV_CONFLICT:
     case DYNKV_SIBLINGS_LIMIT:
+    case DYNKV_VERSION_LIMIT:
         return DYNKV_EXIT_CONFLICT;
     default:
         return DYNKV_EXIT_UNAVAILABLE;

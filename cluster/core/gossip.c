@@ -32,7 +32,7 @@ void gossip_send_tables(struct dynkv_node *node, struct member *to, bool answer)
         .member_count = node->member_count,
         .answer = answer,
         .whole = 1,
-        .unsure = node->unsure,
+        .unsure = node->counters.unsure != 0,
     };
 
     gossip_add_change(node, &body);

@@ -13,8 +13,8 @@
  * all, so after any other refusal the hints go one by one, and one that is refused alone is passed over until
  * the next pass: it does not hold up the others.
  *
- * A hint is deleted only as the very version that was delivered; one that changed meanwhile stays for the
- * next pass.  There is no other record of progress than the hints that are left: what a crash interrupts is
+ * A hint is deleted only as the very version that was delivered, and where it was brought to is still where it
+ * belongs: if it or the rings have changed meanwhile it stays for the next pass.  There is no other record of progress than the hints that are left: what a crash interrupts is
  * found in the store and goes on.  What was delivered and not yet deleted is delivered again, and merging it
  * again changes nothing.
  *
@@ -40,6 +40,7 @@ struct handoff_item {
 struct handoff_op {
     struct op op;
     uint64_t target;
+    uint64_t rings; /* by which it was sent: place_rings */
     bool is_survey;
     struct handoff_item *items;
     uint32_t item_count;
@@ -77,6 +78,8 @@ static void handoff_pass_end(struct dynkv_node *node, struct handoff *handoff, b
     else if (!handoff->useful)
         handoff->next_ms = node->mono_ms + CORE_HANDOFF_PAUSE_MS;
     handoff_rewind(handoff);
+    if (was_survey && hints_are_surveyed(node))
+        hints_surveyed(node);
 }
 
 static void handoff_pause(struct dynkv_node *node, struct handoff *handoff)
@@ -121,11 +124,14 @@ static void handoff_end(struct dynkv_node *node, struct handoff_op *page)
 
 /* ---- deleting what was delivered ---- */
 
-static enum dynkv_error handoff_mutate_hint(const struct handoff_item *item,
+static enum dynkv_error handoff_mutate_hint(const struct dynkv_node *node,
+                                            const struct handoff_op *page,
+                                            const struct handoff_item *item,
                                             const struct dynkv_object *current,
                                             struct dynkv_object *out)
 {
-    if (!item->dead && dynkv_object_digest(current) != item->digest)
+    if (!item->dead &&
+        (dynkv_object_digest(current) != item->digest || place_rings(node) != page->rings))
         return DYNKV_CONFLICT; /* changed since it was sent */
     *out = (struct dynkv_object){0};
     return DYNKV_OK;
@@ -180,13 +186,12 @@ static enum dynkv_error handoff_mutate(struct dynkv_node *node, struct op *op, u
     struct dynkv_object incoming;
     enum dynkv_error error;
 
-    (void)node;
     if (index & HANDOFF_DELETE)
-        return handoff_mutate_hint(item, current, out);
+        return handoff_mutate_hint(node, page, item, current, out);
     error = dynkv_object_decode(item->object, arena, &incoming);
     if (error)
         return error;
-    *out = dynkv_object_merge(current, &incoming, arena);
+    *out = merge_objects(node, current, &incoming, arena);
     return dynkv_object_is_within_limits(out) ? DYNKV_OK : DYNKV_TOO_LARGE;
 }
 
@@ -305,6 +310,7 @@ static void handoff_deliver(struct dynkv_node *node, struct handoff_op *page)
 {
     struct handoff_batch *all = NULL;
 
+    page->rings = place_rings(node);
     page->open = 1; /* until all are asked for */
     for (uint32_t i = 0; i < page->item_count; i++) {
         struct handoff_item *item = &page->items[i];

@@ -7,7 +7,9 @@
  * one until the next start, no more.
  *
  * After a start the entries are made again by a survey of the store (handoff.c).  Hints that come in
- * meanwhile have their entries at once; the survey then finds them known.
+ * meanwhile have their entries at once; the survey then finds them known.  Until it is over the node reckons
+ * with as many old ones as there can be: the lease says how many, it is saved with the hint that is more than
+ * the last one said.  (Found by the simulator: without it, each start gave away the quota anew.)
  *
  * The key of a hint in the store: u32 BE partition, u64 BE keyspace, key.  (Its record is as any record.)
  */
@@ -77,6 +79,33 @@ static void hint_remove(struct dynkv_node *node, const struct slot_key *at)
     hints_count(node, at, -1);
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t hints_total(const struct dynkv_node *node)
+{
+    return node->hints.count + node->hints_before;
+}
+
+static uint64_t hints_total_bytes(const struct dynkv_node *node)
+{
+    return node->hints_bytes + node->hints_bytes_before;
+}
+
+void hints_reserve(struct dynkv_node *node)
+{
+    node->hints_bound = least(hints_total(node) + CORE_HINTS_AHEAD, node->hints_max);
+    node->hints_bytes_bound =
+        least(hints_total_bytes(node) + CORE_HINTS_BYTES_AHEAD, node->hints_bytes_max);
+}
+
+void hints_surveyed(struct dynkv_node *node)
+{
+    node->hints_before = node->hints_bytes_before = 0;
+}
+
 bool hints_take(struct dynkv_node *node, const struct slot_key *at, size_t bytes)
 {
     const struct hint *old = hint_find(node, at);
@@ -86,20 +115,28 @@ bool hints_take(struct dynkv_node *node, const struct slot_key *at, size_t bytes
         hint_remove(node, at);
         return true;
     }
-    if ((!old && node->hints.count >= node->hints_max) ||
-        node->hints_bytes - (old ? old->bytes : 0) + with_key > node->hints_bytes_max) {
-        node->counters.hints_refused++;
+    if (((!old && hints_total(node) >= node->hints_max) ||
+         hints_total_bytes(node) - (old ? old->bytes : 0) + with_key > node->hints_bytes_max) &&
+        !mutant_is(node, DYNKV_MUTANT_HINTS_WITHOUT_QUOTA)) {
+        node->counters.hints_refused += !mutant_is(node, DYNKV_MUTANT_HINTS_UNCOUNTED);
         return false;
     }
     hint_set(node, at, with_key);
+    if (hints_total(node) > node->hints_bound || hints_total_bytes(node) > node->hints_bytes_bound)
+        lease_extend(node); /* it is stored with the hint, or neither is */
     node->counters.hints_stored++;
     return true;
 }
 
 void hints_seen(struct dynkv_node *node, const struct slot_key *at, size_t bytes)
 {
-    if (!hint_find(node, at))
-        hint_set(node, at, bytes + at->key.len);
+    uint64_t size = bytes + at->key.len;
+
+    if (hint_find(node, at))
+        return;
+    hint_set(node, at, size);
+    node->hints_before -= least(node->hints_before, 1);
+    node->hints_bytes_before -= least(node->hints_bytes_before, size);
 }
 
 uint64_t hints_lineage(const struct dynkv_node *node, const struct slot_key *at)

@@ -74,7 +74,7 @@ void on_join(struct dynkv_node *node, const struct dynkv_join *body)
     const char *refusal;
 
     if (!node->cluster_id || body->member_count != 1 || joiner->id == node->id ||
-        joiner->peer_url.len == 0 || node->unsure || join_has_to_wait(node))
+        joiner->peer_url.len == 0 || node->counters.unsure || join_has_to_wait(node))
         return; /* not a member yet, or not a joiner: it will ask again */
     refusal = join_refusal(node, joiner);
     if (join_needs_plan(node, joiner))

@@ -3,18 +3,20 @@
  *
  * A counter of an actor must never be given out twice, nor a timestamp go back, not even by a node that
  * crashed and came back with its wall clock set back.  So both are handed out below bounds that are
- * durable first; a restart goes on at the bounds, skipping what was left.  (A store that may have lost
- * acknowledged writes gets a new actor instead; the driver decides that.)
+ * durable first; a restart goes on at the bounds, skipping what was left, or begins as a new actor
+ * (restart.c).
  *
  * Until the first lease of a start is durable, requests wait in a list, in order; so they do when the clock
  * was moved past the lease, by somebody whose clock is ahead or by a jump, until a longer one is durable.
  *
  * The latest fence of reaping (reap.h) is kept in the same record: it, too, has to be durable before it counts.
  *
- * META_LEASE: u64 actor, varint counter bound, u64 clock bound, u64 fence.
+ * META_LEASE: u64 actor, varint counter bound, u64 clock bound, u64 fence, varint bounds of hints and of their
+ * bytes (hints.c).
  */
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "core/node_impl.h"
 
 struct deferred {
@@ -24,23 +26,34 @@ struct deferred {
     size_t len;
 };
 
-void lease_restore(struct dynkv_node *node, struct dynkv_slice lease)
+void lease_restore(struct dynkv_node *node, struct dynkv_slice lease, bool clean)
 {
     struct dynkv_cursor cursor = dynkv_cursor(lease);
     uint64_t actor = dynkv_get_u64(&cursor);
     uint64_t counter = dynkv_get_varint(&cursor);
     uint64_t clock = dynkv_get_u64(&cursor);
     uint64_t fence = dynkv_get_u64(&cursor);
+    uint64_t hints = dynkv_get_varint(&cursor), hints_bytes = dynkv_get_varint(&cursor);
 
+    node->actor = node->run;
     node->counter_next = 1;
-    node->unsure = cursor.failed || actor != node->actor;
+    node->counters.unsure =
+        true; /* until it is known that this store has all that it had: state.c, restart.c */
     if (cursor.failed)
         return;
-    if (actor == node->actor && !mutant_is(node, DYNKV_MUTANT_REUSE_COUNTERS))
-        node->counter_next = counter;
+    node->hints_before = hints;
+    node->hints_bytes_before = hints_bytes;
     if (!mutant_is(node, DYNKV_MUTANT_FORGET_CLOCK))
         node->clock.last = node->life_began = clock;
     node->fence = node->fence_asked = node->fence_durable = fence;
+    node->restart = RESTART_UNCLEAN;
+    if (!clean && !mutant_is(node, DYNKV_MUTANT_CRASH_KEEPS_ACTOR))
+        return;
+    node->restart = RESTART_DOUBT;
+    node->actor = actor;
+    node->actor_saved = true;
+    if (!mutant_is(node, DYNKV_MUTANT_REUSE_COUNTERS))
+        node->counter_next = counter;
 }
 
 /*
@@ -56,11 +69,18 @@ static uint64_t lease_clock_bound(const struct dynkv_node *node, uint64_t wall_m
     uint64_t by_wall = node->now_ms + wall_ms, clock_ms = dynkv_timestamp_ms(node->clock.last);
     uint64_t by_clock;
 
-    if (clock_ms > node->now_ms + DYNKV_CLOCK_DRIFT_MAX_MS / 2 && ahead_ms > 1)
-        ahead_ms /= 10;
+    /* Many quick restarts must not add up, either. */
+    if (clock_ms > node->now_ms + 2 * CORE_LEASE_CLOCK_MS)
+        ahead_ms = (ahead_ms + CORE_LEASE_FAR - 1) / CORE_LEASE_FAR;
     by_clock = clock_ms + (mutant_is(node, DYNKV_MUTANT_LEASE_FROM_CLOCK) ? wall_ms : ahead_ms);
-
     return (by_wall > by_clock ? by_wall : by_clock) << 16;
+}
+
+/* The next timestamp would be beyond what is durable. */
+static bool lease_is_passed(const struct dynkv_node *node)
+{
+    return lease_clock_bound(node, 0, 1) > node->clock_bound &&
+           !mutant_is(node, DYNKV_MUTANT_STAMP_PAST_LEASE);
 }
 
 static void lease_save(struct dynkv_node *node)
@@ -73,23 +93,27 @@ static void lease_save(struct dynkv_node *node)
     dynkv_put_varint(&node->scratch, node->counter_bound_asked);
     dynkv_put_u64(&node->scratch, node->clock_bound_asked);
     dynkv_put_u64(&node->scratch, node->fence_asked);
+    hints_reserve(node);
+    dynkv_put_varint(&node->scratch, node->hints_bound);
+    dynkv_put_varint(&node->scratch, node->hints_bytes_bound);
+    node->lease_saves++;
     store->kind = DYNKV_STORE_META;
     store->token = 0; /* 0 is the lease's own: operations start at 1 */
     store->key = dynkv_slice_text(DYNKV_META_LEASE);
     store->record = dynkv_slice_copy(dynkv_buf_slice(&node->scratch), &node->effects->arena);
 }
 
-static void lease_extend(struct dynkv_node *node)
+void lease_extend(struct dynkv_node *node)
 {
     node->counter_bound_asked = node->counter_next + CORE_LEASE_COUNTERS;
     node->clock_bound_asked = lease_clock_bound(node, CORE_LEASE_CLOCK_MS, CORE_LEASE_AHEAD_MS);
     lease_save(node);
 }
 
+/* One is on its way, or has to wait until it is decided whose it will be. */
 static bool lease_is_asked(const struct dynkv_node *node)
 {
-    return node->counter_bound_asked != node->counter_bound ||
-           node->clock_bound_asked != node->clock_bound || node->fence_asked != node->fence_durable;
+    return node->lease_saves || node->restart == RESTART_DOUBT;
 }
 
 void lease_tick(struct dynkv_node *node)
@@ -109,19 +133,22 @@ uint64_t lease_life_begins(const struct dynkv_node *node)
     return node->clock_bound > node->life_began ? node->clock_bound : node->life_began;
 }
 
+void lease_renew(struct dynkv_node *node)
+{
+    node->actor = node->run;
+    node->actor_saved = false;
+    node->counter_next = 1;
+    node->lease_ready = false;
+    if (!node->storage_failed)
+        lease_extend(node); /* also if one is on its way, which is the former actor's */
+}
+
 struct dynkv_dot lease_next_dot(struct dynkv_node *node)
 {
     /* Also when the wall clock has jumped past the lease: the next tick asks for one that covers it. */
-    if (!node->lease_ready || node->counter_next >= node->counter_bound ||
-        lease_clock_bound(node, 0, 1) > node->clock_bound)
+    if (!node->lease_ready || node->counter_next >= node->counter_bound || lease_is_passed(node))
         return (struct dynkv_dot){node->actor, 0};
     return (struct dynkv_dot){node->actor, node->counter_next++};
-}
-
-void lease_observe(struct dynkv_node *node, uint64_t counter)
-{
-    if (counter >= node->counter_next)
-        node->counter_next = counter + 1;
 }
 
 bool lease_defer(struct dynkv_node *node, const struct dynkv_event *event)
@@ -144,7 +171,7 @@ bool lease_defer(struct dynkv_node *node, const struct dynkv_event *event)
 
 bool lease_defer_ahead(struct dynkv_node *node, const struct dynkv_event *event)
 {
-    if (lease_clock_bound(node, 0, 1) <= node->clock_bound || node->storage_failed)
+    if (!lease_is_passed(node) || node->storage_failed)
         return false;
     node->lease_ready = false;
     if (!lease_is_asked(node))
@@ -175,11 +202,14 @@ void lease_on_stored(struct dynkv_node *node, enum dynkv_error error)
 {
     uint32_t count = node->deferred_count; /* some may have to wait again, at the end of the list */
 
-    if (!error) {
+    DYNKV_ASSERT(node->lease_saves > 0);
+    if (--node->lease_saves)
+        return; /* the newest counts */
+    if (!error && node->restart != RESTART_DOUBT) {
         node->counter_bound = node->counter_bound_asked;
         node->clock_bound = node->clock_bound_asked;
         node->fence_durable = node->fence_asked;
-        node->lease_ready = true;
+        node->lease_ready = node->actor_saved = true;
     }
     /* With a lease they can be served, with a failed store they can be refused. */
     for (; count; count--) {

@@ -52,6 +52,7 @@ uint64_t members_digest(const struct member *member)
     const struct dynkv_member *info = &member->info;
     uint64_t hash = dynkv_hash_pair(info->id, info->incarnation);
 
+    hash = dynkv_hash_pair(hash, info->run);
     hash = dynkv_hash_pair(hash, info->left << 1 | info->holds_data);
     hash = dynkv_hash_pair(hash, info->excluded);
     for (uint32_t i = 0; i < info->accuser_count; i++)
@@ -102,7 +103,8 @@ static uint64_t member_facts(const struct dynkv_member *info)
 
     hash = dynkv_hash(info->zone, hash);
     hash = dynkv_hash(info->client_url, hash);
-    return dynkv_hash_pair(dynkv_hash(info->peer_url, hash), info->weight);
+    hash = dynkv_hash_pair(dynkv_hash(info->peer_url, hash), info->weight);
+    return dynkv_hash_pair(hash, info->run);
 }
 
 /* What was said of the member was about an incarnation that is over. */
@@ -130,6 +132,7 @@ static bool member_set(struct dynkv_node *node, struct member *member,
         member_set_texts(member, from);
         info->weight = from->weight;
         info->joined = from->joined;
+        info->run = from->run;
         info->ring_version = 0;
         info->accusers = member->accusers;
         member->facts = facts;
@@ -229,8 +232,12 @@ void members_set_left(struct dynkv_node *node, struct member *member, uint64_t s
 
 /* ---- merging ---- */
 
-/* Somebody's record of ourselves: what it may change is accusations, which we refute. */
-static bool members_merge_self(struct dynkv_node *node, const struct dynkv_member *info, bool whole)
+/*
+ * Somebody's record of ourselves: what it may change is accusations, which we refute; but not while it is asked
+ * whether there was a later run: its record, of the same incarnation, would be taken for an older one of ours.
+ */
+static bool members_merge_self(struct dynkv_node *node, const struct dynkv_member *info,
+                               bool not_ours)
 {
     struct dynkv_member *self = &node->self->info;
     bool same = info->incarnation == self->incarnation;
@@ -241,9 +248,12 @@ static bool members_merge_self(struct dynkv_node *node, const struct dynkv_membe
         members_exclude(node, node->self, info->excluded);
         return true;
     }
-    if (info->incarnation < self->incarnation ||
-        (same && !accused && (!whole || info->joined == self->joined)))
+    if (info->incarnation < self->incarnation || (same && !accused && !not_ours))
         return false;
+    if (same && !not_ours && node->restart == RESTART_DOUBT)
+        return false;
+    if (!same || not_ours)
+        restart_is_old_copy(node, "others know of a later run of it");
     self->incarnation = info->incarnation + 1;
     node->state_stale =
         true; /* or a restart would use this incarnation again, for something else */
@@ -301,7 +311,8 @@ bool members_merge(struct dynkv_node *node, const struct dynkv_member *info)
     if (!member_is_possible(info))
         return false;
     if (node->self && info->id == node->id)
-        return members_merge_self(node, info, true);
+        return members_merge_self(
+            node, info, info->joined != node->self->info.joined || info->run != node->run);
     return members_merge_other(node, info);
 }
 
@@ -316,7 +327,7 @@ bool members_merge_report(struct dynkv_node *node, const struct dynkv_report *re
         struct dynkv_member info = {.incarnation = report->incarnation,
                                     .accuser_count = report->accuser_count};
 
-        return members_merge_self(node, &info, false);
+        return members_merge_self(node, &info, report->facts != member->facts);
     }
     if (report->incarnation > member->info.incarnation && report->facts == member->facts) {
         member_set_incarnation(node, member, report->incarnation);

@@ -33,10 +33,23 @@
     X(RING_FORGETS_MEMBER, ring_forgets_member, "the ring is made without the last member")       \
     X(REFUSE_UNCOUNTED, refuse_uncounted, "writes refused for their siblings are not counted")    \
     X(STAY_DOWN, stay_down, "a member that was down once stays down")                             \
-    X(SEND_BEFORE_DURABLE, send_before_durable, "an object goes out before it is durable here")   \
     X(IDS_FROM_ONE, ids_from_one, "a restart numbers its questions from 1 again")                 \
     X(LEASE_FROM_CLOCK, lease_from_clock, "a lease begins at the clock, however far it is ahead") \
     X(REMEMBER_WHOLE, remember_whole, "items of one request are taken for one another")           \
+    X(KEEP_SUSPICIONS, keep_suspicions, "what was thought in quarantine is never told")           \
+    X(STAMP_BEHIND_STORED, stamp_behind_stored, "a put is stamped before what the store holds")   \
+    X(STAMP_PAST_LEASE, stamp_past_lease, "timestamps are given out past the durable lease")      \
+    X(APPLIED_IS_REFUSED, applied_is_refused, "a put with too few acks is answered as refused")   \
+    X(COUNT_FALLBACK, count_fallback, "a fallback counts for a strict put, like a replica")       \
+    X(NO_FALLBACK, no_fallback, "nobody stands in for an absent replica")                         \
+    X(HINTS_WITHOUT_QUOTA, hints_without_quota, "more hints are kept than the quota allows")      \
+    X(HINTS_UNCOUNTED, hints_uncounted, "hints refused for the quota are not counted")            \
+    X(TREE_MISSES_DELETES, tree_misses_deletes, "a delete does not change the tree")              \
+    X(TREE_KEEPS_OLD, tree_keeps_old, "what an object was stays in the tree's sums")              \
+    X(TREE_TRUSTS_PAGES, tree_trusts_pages, "a tree being rebuilt overlooks what is written")     \
+    X(SYNC_EVERY_ROOT, sync_every_root, "trees with equal roots are descended into, too")         \
+    X(SYNC_WHOLE_TREES, sync_whole_trees, "all leaves of a differing tree are compared")          \
+    X(SYNC_SENDS_ALL, sync_sends_all, "all objects of a differing tree move, equal ones too")     \
     X(FORGET_HINT, forget_hint, "a hint is deleted though its member did not take it")            \
     X(HINT_OWN_ACTOR, hint_own_actor, "a fallback stamps hints with its store's own actor")       \
     X(TELL_NO_SIBLINGS, tell_no_siblings, "a writer is not told of siblings it had not seen")     \
@@ -55,7 +68,8 @@
     X(DROP_WITHOUT_PROOF, drop_without_proof, "an old owner drops its data without proof")        \
     X(EXCLUDED_COUNT, excluded_count, "messages of excluded members are taken like any others")   \
     X(FORGET_GONE_HINTS, forget_gone_hints, "hints for members that are gone are deleted")        \
-    X(RESTORE_KEEPS_ACTOR, restore_keeps_actor, "driver: a restored store keeps its actor")       \
+    X(CRASH_KEEPS_ACTOR, crash_keeps_actor, "a store goes on with its actor after a crash")       \
+    X(RESTORE_KEEPS_ACTOR, restore_keeps_actor, "an old copy of a store goes on with its actor")  \
     X(WIPE_KEEPS_IDENTITY, wipe_keeps_identity, "driver: a wiped store keeps its member id")
 
 enum dynkv_mutant {

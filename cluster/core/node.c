@@ -27,6 +27,7 @@ static struct member *node_make_self(struct dynkv_node *node,
         .client_url = config->client_url,
         .peer_url = config->peer_url,
         .weight = config->weight ? config->weight : 100,
+        .run = config->run,
     };
     const struct member *before = members_find(node, config->id); /* from the saved state */
     bool merged;
@@ -46,9 +47,9 @@ struct dynkv_node *dynkv_node_new(const struct dynkv_node_config *config)
 {
     struct dynkv_node *node = dynkv_calloc(1, sizeof *node);
 
-    DYNKV_ASSERT(config->id && config->actor);
+    DYNKV_ASSERT(config->id && config->run);
     node->id = config->id;
-    node->actor = config->actor;
+    node->run = config->run;
     node->mutant = config->mutant;
     node->now_ms = config->now_ms;
     node->random = dynkv_random(config->seed);
@@ -77,10 +78,10 @@ struct dynkv_node *dynkv_node_new(const struct dynkv_node_config *config)
     node->reap_interval_ms =
         config->reap_interval_ms ? config->reap_interval_ms : CORE_REAP_INTERVAL_MS;
     node->deferred_tail = &node->deferred;
-    lease_restore(node, config->lease);
+    lease_restore(node, config->lease, config->clean);
     node->reap = reap_new(node->fence);
     if (!state_restore(node, config->state)) {
-        node->unsure = false; /* it is new: there is nothing to forget */
+        node->counters.unsure = false; /* it is new: there is nothing to forget */
         if (config->cluster_id)
             node->cluster_id = config->cluster_id;
     }
@@ -128,6 +129,16 @@ void dynkv_node_free(struct dynkv_node *node)
 bool dynkv_node_is_member(const struct dynkv_node *node)
 {
     return node->cluster_id != 0;
+}
+
+uint64_t dynkv_node_actor(const struct dynkv_node *node)
+{
+    return node->actor;
+}
+
+bool dynkv_node_may_go_on(const struct dynkv_node *node)
+{
+    return node->actor_saved;
 }
 
 void node_log(struct dynkv_node *node, enum dynkv_log_level level, const char *format, ...)
@@ -208,7 +219,7 @@ static const char *dispatch_refusal(const struct dynkv_node *node, uint8_t type)
         return "has left the cluster: it can be stopped";
     if (node->self->info.excluded && !mutant_is(node, DYNKV_MUTANT_EXCLUDED_COUNT))
         return "was excluded from the cluster: start it anew with an empty data folder";
-    if (node->unsure && (type == DYNKV_MESSAGE_GET || type == DYNKV_MESSAGE_PUT ||
+    if (node->counters.unsure && (type == DYNKV_MESSAGE_GET || type == DYNKV_MESSAGE_PUT ||
                          type == DYNKV_MESSAGE_SCAN || type == DYNKV_MESSAGE_VERIFY))
         return "came back with a store that may have forgotten something, and waits to hear from "
                "the "
@@ -221,7 +232,9 @@ static bool dispatch_refuses(struct dynkv_node *node, const struct source *sourc
     const char *why = dispatch_refusal(node, type);
 
     if (why)
-        node_answer_error(node, source, node->unsure ? DYNKV_OVERLOADED : DYNKV_REFUSED,
+        node_answer_error(node, source,
+                          node->self->info.left || node->self->info.excluded ? DYNKV_REFUSED
+                                                                             : DYNKV_OVERLOADED,
                           "node %.*s %s", (int)node->self->info.name.len,
                           (const char *)node->self->info.name.data, why);
     return why != NULL;
@@ -321,6 +334,7 @@ static void dispatch_member(struct dynkv_node *node, struct member *from,
     case DYNKV_MESSAGE_REAP_REPLY:
     case DYNKV_MESSAGE_PROVE_REPLY:
     case DYNKV_MESSAGE_PULL_REPLY:
+    case DYNKV_MESSAGE_RESTARTED_REPLY:
         op_on_answer(node, envelope, body);
         break;
     default:
@@ -350,6 +364,8 @@ static void dispatch_member(struct dynkv_node *node, struct member *from,
             on_prove(node, &source, &body->prove);
         else if (envelope->type == DYNKV_MESSAGE_PULL)
             on_pull(node, &source, envelope->deadline_ms, &body->pull);
+        else if (envelope->type == DYNKV_MESSAGE_RESTARTED)
+            on_restarted(node, &source, &body->restarted);
         else
             dispatch_request(node, &source, envelope, body);
     }
@@ -512,6 +528,7 @@ void dynkv_node_step(struct dynkv_node *node, const struct dynkv_event *event,
     if (!node->started) {
         node->started = true;
         node->started_ms = node->mono_ms;
+        restart_begin(node);
         lease_tick(node);
         if (dynkv_node_is_member(node))
             gossip_announce(node);

@@ -29,6 +29,7 @@
 #include "core/mutant.h"
 #include "model/merkle.h"
 #include "model/ring.h"
+#include "model/object.h"
 #include "wire/message.h"
 
 #define DYNKV_TICK_MS 20u
@@ -36,8 +37,9 @@
 /* ---- configuration ---- */
 
 struct dynkv_node_config {
-    uint64_t id;     /* member id, random, kept in the store; not 0 */
-    uint64_t actor;  /* store incarnation: writes are stamped with it; not 0 */
+    uint64_t id;  /* member id, random, kept in the store; not 0 */
+    uint64_t run; /* drawn anew at each start, random, not 0: see restart.c */
+    bool clean; /* the last run stopped cleanly (dynkv_node_may_go_on), and all it did is stored */
     uint64_t seed;   /* for jitter and choice of peers */
     uint64_t now_ms; /* wall clock at start */
 
@@ -194,8 +196,8 @@ struct dynkv_effect_log {
 
 /*
  * Metadata that the core saves with STORE effects of kind META and is given back at a restart, opaque to
- * the driver: members, keyspaces and own incarnation; and how far counters of the actor and timestamps
- * may have been used.  META effects are always synced, whatever the mode of the store.
+ * the driver: members, keyspaces and own incarnation; and the actor, and how far its counters and
+ * timestamps may have been used.  META effects are always synced, whatever the mode of the store.
  */
 #define DYNKV_META_STATE "state"
 #define DYNKV_META_LEASE "lease"
@@ -233,6 +235,13 @@ void dynkv_node_step(struct dynkv_node *node, const struct dynkv_event *event,
 
 /* Whether it is a member of a cluster (a joiner is not yet). */
 bool dynkv_node_is_member(const struct dynkv_node *node);
+/*
+ * When a run ends, everything it asked for is stored and nothing failed: whether the store may be marked
+ * clean.  It may not while the actor of this run is not saved yet, for the one before is used up.
+ */
+bool dynkv_node_may_go_on(const struct dynkv_node *node);
+/* The store incarnation that stamps writes now: for the simulator, which tells whose dots are whose. */
+uint64_t dynkv_node_actor(const struct dynkv_node *node);
 /* What a STATUS request would be answered, in the arena: for HTTP pages and the simulator. */
 void dynkv_node_status(const struct dynkv_node *node, struct dynkv_arena *arena,
                        struct dynkv_status_reply *out);
@@ -264,5 +273,8 @@ struct dynkv_place *dynkv_node_places(const struct dynkv_node *node, bool other,
  */
 const struct dynkv_merkle *dynkv_node_tree(const struct dynkv_node *node, uint64_t keyspace,
                                            uint32_t partition, bool *ready);
+/* The merge that the node uses, in the arena: for the simulator. */
+struct dynkv_object dynkv_node_merge(const struct dynkv_node *node, const struct dynkv_object *mine,
+                                     const struct dynkv_object *theirs, struct dynkv_arena *arena);
 
 #endif

@@ -6,7 +6,8 @@
  *   tables     members (members.c), keyspaces (keyspaces.c), the ring made from them (place.c);
  *              saved by state.c, spread by gossip.c and rumor.c, entered by join.c
  *   detection  probes of the others (probe.c), and what follows from their failures (down.c)
- *   lease      the counters and timestamps it may hand out (lease.c)
+ *   lease      the actor that stamps its writes (restart.c), the counters and timestamps it may hand
+ *              out (lease.c)
  *   slots      one per key that is being written: load, then change after change, each stored (slot.c)
  *   stage      a change of the membership under way: the record (change.h), this node's part in it (stage.c),
  *              what clients ask of it (plan.c), proofs of what it gained or may drop (prove.c, drop.c)
@@ -30,6 +31,7 @@
 #include "base/map.h"
 #include "base/random.h"
 #include "core/change.h"
+#include "core/core_limits.h"
 #include "core/effects.h"
 #include "core/node.h"
 #include "model/clock.h"
@@ -37,87 +39,6 @@
 #include "model/object.h"
 #include "model/read_quorum.h"
 #include "model/ring.h"
-
-/* ---- limits and times of the core ---- */
-
-#define CORE_INDEX_BITS         20u     /* of a token; items and sub-requests are fewer than 2^20 */
-#define CORE_OPS_MAX            100000u /* operations in flight; beyond: OVERLOADED */
-#define CORE_REPAIRS_MAX        64u   /* repair operations in flight; beyond: dropped and counted */
-#define CORE_REPAIR_ITEMS_MAX   256u  /* keys that one scan page hands to repair */
-#define CORE_ACCUSERS_MAX       8u    /* kept per member; two are enough to declare it down */
-#define CORE_DEFERRED_MAX       1024u /* requests that wait for the first lease */
-#define CORE_REMEMBERED_MAX     65536u      /* applied writes kept to recognise repetitions */
-#define CORE_REMEMBERED_BYTES   (16u << 20) /* and what their contexts may take */
-#define CORE_SCAN_LIMIT_DEFAULT 1000u       /* entries of a page when the asker gives no limit */
-#define CORE_SCAN_BYTES_MAX     (2u << 20)  /* of a page, and of one verify answer */
-#define CORE_JOIN_INTERVAL_MS   300u        /* a joiner asks again after this */
-#define CORE_JOIN_REFUSED_MS    5000u       /* and after a refusal, after this */
-#define CORE_HEDGE_MS           100u /* a peer that is silent for so long is joined by the next one */
-#define CORE_SYNC_INTERVAL_MS   3000u /* between rounds of anti-entropy, where none is configured */
-#define CORE_SYNC_JITTER_MS     1000u /* and up to so much longer */
-#define CORE_SYNC_AGAIN_MS      100u  /* after a round that came to a limit */
-#define CORE_SYNC_PATIENCE_MS   3000u /* an exchange ends when a step takes longer */
-#define CORE_SYNC_SERVE_MS      10000u /* a peer that asks and falls silent keeps others off so long */
-#define CORE_SYNC_TRIES         8u     /* members looked at in one tick for one to compare with */
-#define CORE_SYNC_ROOTS_MAX     16384u /* roots in one message, and partitions that differ, kept */
-#define CORE_SYNC_OBJECTS_MAX   5000u  /* objects and bytes moved in one exchange */
-#define CORE_SYNC_BYTES_MAX     (16u << 20)
-#define CORE_SYNC_BATCH_ITEMS   256u /* objects and bytes in one message of it */
-#define CORE_SYNC_BATCH_BYTES   (1u << 20)
-#define CORE_SYNC_PAGE_RECORDS  5000u /* records read at a time to look for keys of leaves */
-#define CORE_SYNC_PAGE_BYTES    (2u << 20)
-#define CORE_REAP_INTERVAL_MS   1000u /* between looks for tombstones, where none is configured */
-#define CORE_REAP_AGAIN_MS      100u /* after a round, or a page without any, while there are more */
-#define CORE_REAP_TIMED_PAUSE   60u  /* times that: between looks for what has expired */
-#define CORE_REAP_PATIENCE_MS   3000u  /* a round ends when an answer takes longer ... */
-#define CORE_REAP_QUIET_MS      10000u /* ... or, where it waits for operations to end, than this */
-#define CORE_REAP_QUIET_MAX     64u /* questions of that kind that wait here; beyond: OVERLOADED */
-#define CORE_REAP_PLACES        4096u /* trees looked at in one tick */
-#define CORE_REAP_PAGE_RECORDS  1000u /* records, and bytes of them, that one round looks at */
-#define CORE_REAP_PAGE_BYTES    (1u << 20)
-#define CORE_PUT_RESENDS        3u          /* of one write, to replicas that found it STALE */
-#define CORE_LINGER_MAX         10000u      /* answered writes that wait for their last roles */
-#define CORE_LINGER_BYTES       (64u << 20) /* and what they may hold */
-#define CORE_HINTS_MAX          1000000u /* hints a node keeps; each takes 40 bytes of memory, too */
-#define CORE_HINTS_BYTES_MAX    (1ull << 30) /* and their bytes in the store */
-#define CORE_HANDOFF_ITEMS      256u         /* of one batch: one is in flight per target at most */
-#define CORE_HANDOFF_BYTES      (512u << 10) /* of one batch; one bigger hint goes alone */
-#define CORE_HANDOFF_BACKOFF_MS 100u         /* after a batch that was not taken; doubles ... */
-#define CORE_HANDOFF_PAUSE_MS   5000u /* ... up to this, also the pause when nothing could be done */
-#define CORE_LEASE_COUNTERS     (1u << 20) /* counters a lease covers */
-#define CORE_LEASE_CLOCK_MS     10000u /* time a lease covers; far below DYNKV_CLOCK_DRIFT_MAX_MS */
-#define CORE_LEASE_AHEAD_MS     500u /* and of a clock that is ahead of the wall clock: some pings */
-
-/* Failure detection, and the spreading of the tables. */
-#define CORE_PING_INTERVAL_MS   200u /* one member is pinged every so often */
-#define CORE_PING_TIMEOUT_MS    200u /* then others are asked to ping it */
-#define CORE_PING_INDIRECT_MS   500u /* then it is accused */
-#define CORE_PING_NACK_MS       200u /* a helper without an answer says so after this */
-#define CORE_PING_HELPERS       3u   /* how many others are asked */
-#define CORE_PROBES_MAX         16u  /* own probes in flight; beyond, the next one waits */
-#define CORE_RELAYS_MAX         128u /* pings on behalf of others; beyond: not helped, counted */
-#define CORE_HEALTH_MAX         7u   /* at worst our times are stretched 8 times, as in Lifeguard */
-#define CORE_ASLEEP_MS          150u /* ticks further apart than this: it was us who slept */
-#define CORE_SUSPICION_LEAST    3u   /* in intervals, times log10 of the members: suspicion.h */
-#define CORE_SUSPICION_GREATEST 6u   /* times the least */
-#define CORE_CONFIRMATIONS      3u   /* reports after the first that bring it to the least */
-#define CORE_BROADCAST_MEMBERS  8u   /* up to so many, changes are told to all at once */
-#define CORE_RUMOR_MULTIPLIER   4u   /* a record goes out so many times log10 of the members */
-#define CORE_RUMOR_RECORDS      32u  /* on one ping; at most DYNKV_NEWS_MAX */
-#define CORE_RUMOR_BYTES        1200u  /* and so many bytes of them */
-#define CORE_GOSSIP_INTERVAL_MS 100u   /* few members: least time between full tables to one */
-#define CORE_TABLES_INTERVAL_MS 5000u  /* more: least time between full tables to anybody, ... */
-#define CORE_TABLES_QUIET_MS    2000u  /* ... after rumours had this long to settle it, ... */
-#define CORE_TABLES_FORCE_MS    30000u /* ... or did not come to rest for this long */
-#define CORE_TABLES_PEERS       3u     /* more: a starting node asks so many for their tables */
-#define CORE_PROVE_IDLE_MS      250u   /* nothing to prove: looked again after this */
-#define CORE_PROVE_AGAIN_MS     20u    /* between exchanges that got somewhere ... */
-#define CORE_PROVE_PAUSE_MS     150u   /* ... and after one that did not, at least */
-#define CORE_PROVE_COUNT_MS     50u    /* between counts of what is not proved */
-#define CORE_DROP_INTERVAL_MS   250u   /* between looks for what may be dropped */
-#define CORE_STAGE_SETTLE_MS    250u   /* between looks at who holds a place */
-#define CORE_STAGE_TOLD         128u /* members told at once of a step in a change; more hear by gossip */
-#define CORE_UNSURE_ASK_MS      200u /* a node that may have forgotten asks so often what it missed */
 
 /* ---- counters ---- */
 
@@ -159,6 +80,7 @@
     X(declared_down)         \
     X(local_health)          \
     X(quarantined)           \
+    X(unsure)                \
     X(gossip_sent)           \
     X(gossip_received)       \
     X(operations_in_flight)  \
@@ -340,10 +262,16 @@ struct held_tree {
     uint32_t partition;
 };
 
+enum restart_state {
+    RESTART_NONE,    /* the store is new, or all that there was to decide is decided */
+    RESTART_UNCLEAN, /* the last run did not stop cleanly: a new actor */
+    RESTART_DOUBT,   /* the actor of the last run may go on, if nobody knows a later one */
+};
+
 struct dynkv_node {
     /* identity and configuration */
     uint64_t id;
-    uint64_t actor;
+    uint64_t run;        /* of this start; the number of its actor, if it needs a new one */
     uint64_t cluster_id; /* 0: not a member yet */
     uint32_t partitions;
     uint8_t default_n, default_r, default_w;
@@ -366,12 +294,16 @@ struct dynkv_node {
     bool started;
     uint64_t join_next_ms;
 
-    /* lease */
+    /* actor and lease */
+    uint64_t actor;
+    enum restart_state restart;
+    bool actor_saved; /* the lease in the store is this actor's */
     uint64_t counter_next;
     uint64_t counter_bound, clock_bound;             /* durable */
     uint64_t counter_bound_asked, clock_bound_asked; /* on the way */
     uint64_t life_began;                             /* the clock, at the start */
     uint64_t fence, fence_durable, fence_asked;      /* the latest of all partitions: reap.h */
+    uint32_t lease_saves;                            /* that are on the way */
     bool lease_ready;
     struct deferred *deferred, **deferred_tail;
     uint32_t deferred_count;
@@ -400,7 +332,6 @@ struct dynkv_node {
     uint64_t stage_save; /* the save that must be durable before the next set is entered; 0: none */
     enum dynkv_change_phase stage_saved; /* in which phase that was */
     enum dynkv_change_phase stage_told;  /* the phase that was logged last */
-    bool unsure;                         /* a store that may have forgotten something: state.c */
     bool behind; /* restarted, and nobody has told yet what has happened since: join.c */
     uint64_t unsure_ask_ms;
     struct id_set unsure_heard;
@@ -450,7 +381,10 @@ struct dynkv_node {
     struct dynkv_map hints;
     uint64_t hints_bytes, hints_bytes_max;
     uint32_t hints_max;
-    uint32_t *hints_in; /* of each partition; NULL: none yet */
+    uint64_t hints_before,
+        hints_bytes_before;                  /* of the last run at most, until they are surveyed */
+    uint64_t hints_bound, hints_bytes_bound; /* so many the next run would reckon with */
+    uint32_t *hints_in;                      /* of each partition; NULL: none yet */
 
     bool storage_failed; /* out of service: see slot.c */
     enum dynkv_mutant mutant;
@@ -566,20 +500,32 @@ bool state_restore(struct dynkv_node *node, struct dynkv_slice state);
 /* A store that may have forgotten: nothing is served until somebody has told what was missed. */
 void state_unsure_tick(struct dynkv_node *node);
 void state_heard_tables(struct dynkv_node *node, uint64_t from, bool they_are_unsure);
+void state_save(struct dynkv_node *node, uint64_t token);
 void state_save_if_stale(struct dynkv_node *node);
 /* As save, and once it is durable the source is answered with this keyspace. */
 void state_save_then_answer(struct dynkv_node *node, const struct source *source,
                             const struct dynkv_keyspace_info *keyspace);
 uint64_t state_tables_digest(struct dynkv_node *node);
 
+/* restart.c: which actor stamps what this run writes */
+/* The first step: decides, or begins to ask. */
+void restart_begin(struct dynkv_node *node);
+/* Something shows that another run has used this store's identity since: its actor must not go on. */
+void restart_is_old_copy(struct dynkv_node *node, const char *because);
+void on_restarted(struct dynkv_node *node, const struct source *source,
+                  const struct dynkv_restarted *body);
+
 /* lease.c */
-void lease_restore(struct dynkv_node *node, struct dynkv_slice lease);
+/* Takes actor, counters and clock over from the last run; clean: it may have an actor that can go on. */
+void lease_restore(struct dynkv_node *node, struct dynkv_slice lease, bool clean);
 void lease_tick(struct dynkv_node *node);
+/* Saves it now, longer than it was. */
+void lease_extend(struct dynkv_node *node);
+/* The actor of this run is the new one from now on. */
+void lease_renew(struct dynkv_node *node);
 /* The next dot, or counter 0 if the lease (of counters or of time) is used up and its extension not
  * durable yet. */
 struct dynkv_dot lease_next_dot(struct dynkv_node *node);
-/* A counter of this actor was seen in stored data: never hand it out again. */
-void lease_observe(struct dynkv_node *node, uint64_t counter);
 void lease_on_stored(struct dynkv_node *node, enum dynkv_error error);
 /* No timestamp below this will be given out by a next life of this node. */
 uint64_t lease_life_begins(const struct dynkv_node *node);
@@ -592,6 +538,8 @@ void lease_fini(struct dynkv_node *node);
 void place_rebuild(struct dynkv_node *node);
 /* The phase may be another: the two rings change roles. */
 void place_follow(struct dynkv_node *node);
+/* One number for the rings that writes go by; another one when a ring comes or goes, not when readers switch. */
+uint64_t place_rings(const struct dynkv_node *node);
 /* Whether the member holds a place now, or after the change that is open. */
 bool place_is_held(const struct dynkv_node *node, uint64_t id);
 /* The places that the table has, or the members' own stamps make; in the step's arena. */
@@ -678,6 +626,10 @@ void op_on_member_down(struct dynkv_node *node, uint64_t member);
 void op_load(struct dynkv_node *node, struct op *op, uint32_t item, uint64_t keyspace,
              uint32_t partition, struct dynkv_slice key);
 
+/* merge.c */
+struct dynkv_object merge_objects(const struct dynkv_node *node, const struct dynkv_object *mine,
+                                  const struct dynkv_object *theirs, struct dynkv_arena *arena);
+
 /* slot.c */
 struct slot_key {
     uint64_t keyspace;
@@ -713,6 +665,10 @@ void slots_fini(struct dynkv_node *node);
 /* A slot is about to store a hint of so many bytes (0: to delete it).  False: no room; it must not. */
 bool hints_take(struct dynkv_node *node, const struct slot_key *at, size_t bytes);
 void hints_seen(struct dynkv_node *node, const struct slot_key *at, size_t bytes);
+/* All that the last run left have been seen. */
+void hints_surveyed(struct dynkv_node *node);
+/* For the lease: sets the bounds to what there is and some more. */
+void hints_reserve(struct dynkv_node *node);
 /* The actor that stamps what this node coordinates as a fallback on this hint; 0: none yet (put.h). */
 uint64_t hints_lineage(const struct dynkv_node *node, const struct slot_key *at);
 void hints_set_lineage(struct dynkv_node *node, const struct slot_key *at, uint64_t lineage);

@@ -1,21 +1,22 @@
 /*
  * op_put.c: PUT, which also deletes: the life of the operation at its coordinator (put.h has the picture).
  *
- *   item:       routed -> applied (its object made) -> durable here -> decided
+ *   item:       routed -> applied (its object made) -> decided
  *   operation:  items undecided -> answered -> lingering -> ended
  *
- * Items in which this node has a role are changed in their slots; once all of them are durable here, the new
- * objects go to the other roles.  An item is decided when W roles hold it durably (this node's counts like
- * any other), when too few can still do so, or at the deadline.  Other items are sent on, once, to a node
- * that can coordinate them.  The answer goes out when every item is decided.
+ * Items in which this node has a role are changed in their slots; once that has happened to all of them, the
+ * new objects go to the other roles, while this node's own store syncs.  An item is decided when W roles hold
+ * it durably (this node's counts like any other), when too few can still do so, or at the deadline.  Other
+ * items are sent on, once, to a node that can coordinate them.  The answer goes out when every item is
+ * decided.
  *
  * After that the operation lingers until all roles have answered: a replica that turns out to be silent or
  * down gets a hint at a fallback even though the write has succeeded without it.  Lingering is bounded in
  * number and bytes, since a silent replica makes every write linger until it is found to be down.
  *
- * An object is not sent before it is durable here.  A dot that others have and this store lost in a crash
- * would be covered by every later counter of the same actor, though no later write here had seen it: the
- * first merge would drop an acknowledged value (found by the simulator; riak_kv #1643 is its kin).
+ * So others may know a dot that this store loses in a crash.  Every later counter of the same actor would
+ * cover it, though no later write here had seen it, and the first merge would drop an acknowledged value
+ * (found by the simulator; riak_kv #1643 is its kin).  Therefore a crash ends the actor: restart.c.
  */
 #include "base/assert.h"
 #include "core/put.h"
@@ -77,6 +78,8 @@ static void put_decide(struct dynkv_node *node, struct put_op *put, struct put_i
                        enum dynkv_error error)
 {
     DYNKV_ASSERT(!item->decided);
+    if (error == DYNKV_UNAVAILABLE && mutant_is(node, DYNKV_MUTANT_APPLIED_IS_REFUSED))
+        error = DYNKV_OVERLOADED;
     item->decided = true;
     item->result.error = (uint8_t)error;
     item->result.acks = item->acks;
@@ -93,7 +96,7 @@ static void put_close_role(struct put_op *put, struct put_item *item, struct put
     put->open--;
 }
 
-/* What was not made durable here is sent to nobody. */
+/* There is no object to be sent to anybody. */
 static void put_refuse(struct dynkv_node *node, struct put_op *put, struct put_item *item,
                        enum dynkv_error error)
 {
@@ -102,6 +105,12 @@ static void put_refuse(struct dynkv_node *node, struct put_op *put, struct put_i
             put_close_role(put, item, &item->roles[i]);
     if (!item->decided)
         put_decide(node, put, item, error);
+}
+
+/* What one that was excluded meanwhile has on its disk counts for nothing; it may be this node. */
+static bool put_counts(const struct dynkv_node *node, uint64_t id)
+{
+    return member_counts(members_find(node, id)) || mutant_is(node, DYNKV_MUTANT_EXCLUDED_COUNT);
 }
 
 /* A member's role is done; if it failed, the next fallback takes its place and goes into *again. */
@@ -116,6 +125,7 @@ static void put_role_done(struct dynkv_node *node, struct put_op *put, uint32_t 
         role++;
     DYNKV_ASSERT(role < item->roles + item->role_count);
     put_close_role(put, item, role);
+    ack = ack && put_counts(node, member);
     role->acked = ack;
     item->acks = (uint8_t)put_route_acks(item, false);
     if (!ack) {
@@ -135,7 +145,7 @@ static void put_role_done(struct dynkv_node *node, struct put_op *put, uint32_t 
         put_decide(node, put, item, DYNKV_UNAVAILABLE);
 }
 
-/* All items of this node's are durable: the others' turn. */
+/* All items of this node's are applied: the others' turn. */
 static void put_replicate(struct dynkv_node *node, struct put_op *put)
 {
     struct put_batch *all = NULL;
@@ -160,14 +170,6 @@ static void put_replicate(struct dynkv_node *node, struct put_op *put)
 
 /* ---- what happens to an item ---- */
 
-/* One item less that is neither durable here nor refused. */
-static void put_item_ready(struct dynkv_node *node, struct put_op *put)
-{
-    if (--put->undurable == 0)
-        put_replicate(node, put);
-    put_settle(node, put);
-}
-
 static void put_on_applied(struct dynkv_node *node, struct op *op, uint32_t index,
                            enum dynkv_error error, struct dynkv_slice object)
 {
@@ -177,40 +179,33 @@ static void put_on_applied(struct dynkv_node *node, struct op *op, uint32_t inde
     if (error == DYNKV_SIBLINGS_LIMIT && !mutant_is(node, DYNKV_MUTANT_REFUSE_UNCOUNTED))
         node->counters.siblings_refused++;
     if (!error) {
+        if (item->dot.counter) /* here: a hint for which there is no room is refused after mutate */
+            put_remember(node, put, item);
         item->object = dynkv_slice_copy(object, &op->arena);
         put->bytes += object.len;
         if (item->lineage)
             hints_set_lineage(node, &item->at, item->lineage);
-        if (mutant_is(node, DYNKV_MUTANT_SEND_BEFORE_DURABLE))
-            put_item_ready(node, put);
-        return;
+    } else {
+        if (error == DYNKV_NOT_FOUND) { /* it was done, and has been reaped: all replicas had it */
+            item->acks = (uint8_t)put->n;
+            error = DYNKV_OK;
+        }
+        put_refuse(node, put, item, error);
     }
-    if (error == DYNKV_NOT_FOUND) { /* it was done, and has been reaped: all replicas had it */
-        item->acks = (uint8_t)put->n;
-        error = DYNKV_OK;
-    }
-    put_refuse(node, put, item, error);
-    put_item_ready(node, put);
+    if (--put->unapplied == 0)
+        put_replicate(node, put);
+    put_settle(node, put);
 }
 
 static void put_on_stored(struct dynkv_node *node, struct op *op, uint32_t index,
                           enum dynkv_error error)
 {
     struct put_op *put = (struct put_op *)op;
-    struct put_item *item = &put->items[index];
     struct put_batch *again = NULL;
 
-    if (mutant_is(node, DYNKV_MUTANT_SEND_BEFORE_DURABLE)) {
-        put_role_done(node, put, index, node->id, error == DYNKV_OK, &again);
-        put_send(node, put, again);
-        put_settle(node, put);
-        return;
-    }
-    if (error)
-        put_refuse(node, put, item, DYNKV_UNAVAILABLE);
-    else
-        put_role_done(node, put, index, node->id, true, &again);
-    put_item_ready(node, put);
+    put_role_done(node, put, index, node->id, error == DYNKV_OK, &again);
+    put_send(node, put, again);
+    put_settle(node, put);
 }
 
 /* The node that coordinated for us has decided. */
@@ -331,7 +326,7 @@ static void put_start(struct dynkv_node *node, struct put_op *put)
         switch (put_route(node, put, item, &error, &to)) {
         case PUT_HERE:
             here[i] = true;
-            put->undurable++;
+            put->unapplied++;
             break;
         case PUT_FORWARD:
             put_batch_add(put, &forwards, to, 0, true, i);

@@ -31,23 +31,7 @@ static enum dynkv_error replicate_mutate(struct dynkv_node *node, struct op *op,
 
     if (error)
         return error;
-    *out = dynkv_object_merge(current, &incoming, arena);
-    if (mutant_is(node, DYNKV_MUTANT_MERGE_TAKES_INCOMING))
-        *out = incoming;
-    if (mutant_is(node, DYNKV_MUTANT_MERGE_VECTOR_ONLY) && current->sibling_count) {
-        out->siblings = current->siblings;
-        out->sibling_count = current->sibling_count;
-    }
-    if (mutant_is(node, DYNKV_MUTANT_MERGE_WITHOUT_DOTS))
-        *out = dynkv_version_compare(&current->version, &incoming.version) == DYNKV_VERSION_AFTER
-                   ? *current
-                   : (struct dynkv_object){out->version, incoming.siblings, incoming.sibling_count};
-    if (mutant_is(node, DYNKV_MUTANT_MERGE_TO_ONE) && out->sibling_count > 1) {
-        for (uint32_t i = 1; i < out->sibling_count; i++)
-            if (out->siblings[i].timestamp > out->siblings[0].timestamp)
-                out->siblings[0] = out->siblings[i];
-        out->sibling_count = 1;
-    }
+    *out = merge_objects(node, current, &incoming, arena);
     return dynkv_object_is_within_limits(out) ? DYNKV_OK : DYNKV_TOO_LARGE;
 }
 

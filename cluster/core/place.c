@@ -93,6 +93,12 @@ const struct dynkv_ring *dynkv_node_ring(const struct dynkv_node *node)
     return node->ring;
 }
 
+uint64_t place_rings(const struct dynkv_node *node)
+{
+    return dynkv_ring_version(node->ring) +
+           (node->ring_also ? dynkv_ring_version(node->ring_also) : 0);
+}
+
 const struct dynkv_ring *dynkv_node_other_ring(const struct dynkv_node *node)
 {
     return node->ring_also;

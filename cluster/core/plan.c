@@ -458,7 +458,7 @@ void on_cluster_change(struct dynkv_node *node, const struct source *source,
     bool looks = body->action == DYNKV_CLUSTER_STATUS || body->action == DYNKV_CLUSTER_PLAN;
     bool done = true;
 
-    if (node->unsure || (!looks && !plan_may_decide(node))) {
+    if (node->counters.unsure || (!looks && !plan_may_decide(node))) {
         node_answer_error(node, source, DYNKV_UNAVAILABLE,
                           "node %.*s holds no place in the ring: ask another", NAME(node->self));
         return;

@@ -155,8 +155,12 @@ static void probe_failed(struct dynkv_node *node, const struct probe *probe, str
 {
     bool silent = node->answers == probe->answers_before;
 
-    if (probe->was_down || target->down)
-        return; /* as expected */
+    if (probe->was_down || target->down) { /* as expected */
+        /* Others may lack just this report, which was not told while we were in quarantine. */
+        if (target->accused && !silent && !mutant_is(node, DYNKV_MUTANT_KEEP_SUSPICIONS))
+            members_accuse(node, target, !node->counters.quarantined);
+        return;
+    }
     node->counters.probes_failed++;
     probe_health(node, probe->helpers ? probe->helpers - probe->nacks : 1);
     if (silent && !node->plain_swim)

@@ -50,7 +50,7 @@ void prove_free(struct proofs *proofs)
 
 enum sync_mode prove_mode(const struct dynkv_node *node)
 {
-    if (node->unsure || node->storage_failed || !member_counts(node->self))
+    if (node->counters.unsure || node->storage_failed || !member_counts(node->self))
         return SYNC_REGULAR;
     if (!change_is_open(node))
         return SYNC_STRAY;

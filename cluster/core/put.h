@@ -64,6 +64,7 @@ struct put_item {
     struct dynkv_slice context, value;
     uint64_t expires_at_ms;
     struct dynkv_slice object; /* once applied */
+    struct dynkv_dot dot;      /* of the new sibling; counter 0: nothing new was made */
     uint64_t lineage;          /* the actor that stamped it, where a fallback coordinates */
     struct put_role roles[PUT_ROLES_MAX];
     uint32_t role_count;
@@ -78,7 +79,7 @@ struct put_op {
     uint8_t flags;
     uint64_t client, sequence;
     struct put_item *items;
-    uint32_t item_count, undecided, undurable;
+    uint32_t item_count, undecided, unapplied;
     uint32_t open; /* roles of all items */
     size_t bytes;  /* of keys, values and objects */
     bool answered, lingers;
@@ -110,6 +111,9 @@ uint32_t put_route_acks(const struct put_item *item, bool hoped);
 enum dynkv_error put_mutate(struct dynkv_node *node, struct op *op, uint32_t index,
                             const struct dynkv_object *current, struct dynkv_arena *arena,
                             struct dynkv_object *out);
+
+/* The item's new sibling has been accepted: a repetition of it is to be recognised from now on. */
+void put_remember(struct dynkv_node *node, const struct put_op *put, const struct put_item *item);
 
 /* ---- put_send.c ---- */
 

@@ -24,21 +24,25 @@ static void put_tell(struct put_op *put, struct put_item *item, const struct app
 }
 
 /*
- * A repetition: the object stays as it is, and goes to the store and the replicas once more.  If the record
- * does not know of the write any more, what has seen it was reaped: *reaped, and nothing is left to be done.
- * (A hint that does not know of it had no room for it, or was delivered.)
+ * Whether the write is a repetition, and if so *error is what becomes of it.  OK: the object stays as it is, and
+ * goes to the store and the replicas once more.  NOT_FOUND: the record does not know of the write any more: what
+ * has seen it was reaped, and nothing is left to be done.  UNAVAILABLE: it was applied to a hint that has gone
+ * home since; what became of it there is not known.
  */
 static bool put_is_repeated(struct dynkv_node *node, struct put_op *put, struct put_item *item,
-                            const struct dynkv_object *current, bool *reaped)
+                            const struct dynkv_object *current, enum dynkv_error *error)
 {
     struct written written = put_written(put, item);
     struct applied applied;
 
     if (!remember_find(node, &written, &applied))
         return false;
-    *reaped = !dynkv_version_covers(&current->version, applied.dot);
-    if (*reaped && item->at.hint_for)
-        return false;
+    *error = DYNKV_OK;
+    if (!dynkv_version_covers(&current->version, applied.dot)) {
+        *error = item->at.hint_for ? DYNKV_UNAVAILABLE : DYNKV_NOT_FOUND;
+        if (item->at.hint_for)
+            return true;
+    }
     node->counters.writes_recognised++;
     put_tell(put, item, &applied);
     return true;
@@ -53,10 +57,12 @@ static struct dynkv_dot put_dot(struct dynkv_node *node, struct put_item *item,
 {
     struct dynkv_dot dot;
 
-    lease_observe(node, dynkv_version_counter(&current->version, node->actor));
+    if (dynkv_version_counter(&current->version, node->actor) >= node->counter_next)
+        restart_is_old_copy(node, "a key has a version that this run did not make");
     /* A restart may have set the clock back behind what others stamped, and this store holds. */
     for (uint32_t i = 0; i < current->sibling_count; i++)
-        if (current->siblings[i].timestamp > node->clock.last)
+        if (current->siblings[i].timestamp > node->clock.last &&
+            !mutant_is(node, DYNKV_MUTANT_STAMP_BEHIND_STORED))
             node->clock.last = current->siblings[i].timestamp;
     dot = lease_next_dot(node);
     if (!item->at.hint_for || dot.counter == 0 || mutant_is(node, DYNKV_MUTANT_HINT_OWN_ACTOR))
@@ -85,6 +91,15 @@ static uint64_t put_expiry(const struct dynkv_node *node, const struct put_op *p
     return item->expires_at_ms;
 }
 
+void put_remember(struct dynkv_node *node, const struct put_op *put, const struct put_item *item)
+{
+    struct written written = put_written(put, item);
+    struct applied applied = {item->dot, item->result.timestamp, item->result.context,
+                              item->result.siblings};
+
+    remember(node, &written, &applied);
+}
+
 enum dynkv_error put_mutate(struct dynkv_node *node, struct op *op, uint32_t index,
                             const struct dynkv_object *current, struct dynkv_arena *arena,
                             struct dynkv_object *out)
@@ -95,14 +110,12 @@ enum dynkv_error put_mutate(struct dynkv_node *node, struct op *op, uint32_t ind
     struct dynkv_sibling sibling = {.value = item->value,
                                     .expires_at_ms = put_expiry(node, put, item)};
     struct dynkv_buf encoded = {0};
-    struct written written = put_written(put, item);
     struct applied applied;
     enum dynkv_error error;
-    bool reaped;
 
-    if (put_is_repeated(node, put, item, current, &reaped)) {
+    if (put_is_repeated(node, put, item, current, &error)) {
         *out = *current;
-        return reaped ? DYNKV_NOT_FOUND : DYNKV_OK;
+        return error;
     }
     if (item->flags & DYNKV_PUT_HAS_CONTEXT) {
         error = dynkv_version_parse(item->context, arena, &context);
@@ -130,8 +143,7 @@ enum dynkv_error put_mutate(struct dynkv_node *node, struct op *op, uint32_t ind
     applied = (struct applied){sibling.dot, sibling.timestamp, dynkv_buf_slice(&encoded),
                                put_siblings(node, out)};
     put_tell(put, item, &applied);
-    applied.context = item->result.context;
     dynkv_buf_fini(&encoded);
-    remember(node, &written, &applied);
+    item->dot = sibling.dot;
     return DYNKV_OK;
 }

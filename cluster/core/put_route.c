@@ -65,9 +65,10 @@ uint32_t put_route_acks(const struct put_item *item, bool hoped)
 struct put_role *put_route_fallback(struct dynkv_node *node, struct put_op *put,
                                     struct put_item *item, const struct put_role *failed)
 {
+    bool strict = put->flags & DYNKV_PUT_STRICT && !mutant_is(node, DYNKV_MUTANT_COUNT_FALLBACK);
     uint64_t hint_for = failed->hint_for ? failed->hint_for : failed->member, member;
 
-    if (put->flags & DYNKV_PUT_STRICT || item->role_count == PUT_ROLES_MAX)
+    if (strict || item->role_count == PUT_ROLES_MAX || mutant_is(node, DYNKV_MUTANT_NO_FALLBACK))
         return NULL;
     member = route_next(node, item);
     return member ? route_add(put, item, member, hint_for, failed->sides) : NULL;

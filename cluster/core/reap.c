@@ -424,7 +424,7 @@ static bool members_are_settled(const struct dynkv_node *node)
     for (uint32_t i = 0; i < node->member_count; i++)
         if (member_counts(node->members[i]) && node->members[i]->down)
             return false;
-    return !change_is_open(node) && !node->unsure;
+    return !change_is_open(node) && !node->counters.unsure;
 }
 
 /* Whether this node leads the place where the search is, and something may be dead there. */

@@ -21,7 +21,7 @@ enum dynkv_error reap_agree(const struct dynkv_node *node, uint64_t ring_version
         return DYNKV_NO_KEYSPACE;
     /* While data move a record may be anywhere. */
     if (ring_version != dynkv_ring_version(node->ring) || n != known->def.n ||
-        change_is_open(node) || node->unsure)
+        change_is_open(node) || node->counters.unsure)
         return DYNKV_RING_CHANGED;
     /* Until the trees are there nobody knows which records this node has. */
     return tree_is_ready(node, keyspace) ? DYNKV_OK : DYNKV_OVERLOADED;

@@ -5,9 +5,9 @@
  * keyspaces, places, a change), and one encoding is enough.  It is saved at the end of every step that changed
  * the tables.  Accusations are of the moment and are left out.
  *
- * A store with another incarnation than its lease was given to is an old copy, or one that was not
- * synced: it may have forgotten that this node agreed to write to new replicas, or to read from them.  Such a
- * node is unsure: it serves no data before a member that is sure, or all that are up, have told it their tables.
+ * A store that did not stop cleanly may not have been synced, and one that did may be an old copy (restart.c): it
+ * may have forgotten that this node agreed to write to new replicas, or to read from them.  Such a node is
+ * unsure: it serves no data before a member that is sure, or all that are up, have told it their tables.
  */
 #include "core/node_impl.h"
 
@@ -31,7 +31,7 @@ bool state_restore(struct dynkv_node *node, struct dynkv_slice state)
     return true;
 }
 
-static void state_save(struct dynkv_node *node, uint64_t token)
+void state_save(struct dynkv_node *node, uint64_t token)
 {
     struct dynkv_effect_store *store = dynkv_effects_add_store(node->effects);
     struct dynkv_envelope envelope = {.type = DYNKV_MESSAGE_JOIN_REPLY, .sender = node->id};
@@ -113,13 +113,13 @@ static bool unsure_has_heard_all(const struct dynkv_node *node)
 
 static void state_is_sure(struct dynkv_node *node)
 {
-    node->unsure = false;
+    node->counters.unsure = false;
     node_log(node, DYNKV_LOG_INFO, "the cluster has told what this store may have forgotten");
 }
 
 void state_heard_tables(struct dynkv_node *node, uint64_t from, bool they_are_unsure)
 {
-    if (!node->unsure)
+    if (!node->counters.unsure)
         return;
     id_set_add(&node->unsure_heard, from);
     if (!they_are_unsure || unsure_has_heard_all(node))
@@ -128,7 +128,7 @@ void state_heard_tables(struct dynkv_node *node, uint64_t from, bool they_are_un
 
 void state_unsure_tick(struct dynkv_node *node)
 {
-    if (!node->unsure || node->mono_ms < node->unsure_ask_ms)
+    if (!node->counters.unsure || node->mono_ms < node->unsure_ask_ms)
         return;
     node->unsure_ask_ms = node->mono_ms + CORE_UNSURE_ASK_MS;
     if (unsure_has_heard_all(node)) {

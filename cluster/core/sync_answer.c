@@ -22,7 +22,8 @@ static void roots_compare(struct dynkv_node *node, uint64_t peer, const struct k
         if ((!mine && !theirs[p]) || !sync_is_kept_by_both(node, keyspace, p, peer))
             continue;
         node->counters.sync_roots_compared++;
-        if (mine != theirs[p] && reply->place_count < CORE_SYNC_ROOTS_MAX)
+        if ((mine != theirs[p] || mutant_is(node, DYNKV_MUTANT_SYNC_EVERY_ROOT)) &&
+            reply->place_count < CORE_SYNC_ROOTS_MAX)
             reply->places[reply->place_count++] = (struct dynkv_tree_place){keyspace->id, p};
     }
 }

@@ -26,8 +26,23 @@ static void leaves_ask(struct dynkv_node *node, struct sync_op *s)
     sync_ask(node, s, DYNKV_MESSAGE_LEAF_KEYS, &body);
 }
 
+static void leaves_take_all(struct sync_op *s)
+{
+    for (uint32_t i = 0; i < s->tree_count; i++) {
+        struct sync_tree *tree = &s->trees[i];
+
+        tree->node_count = DYNKV_MERKLE_LEAVES;
+        tree->nodes = dynkv_arena_calloc(&s->op.arena, DYNKV_MERKLE_LEAVES, sizeof *tree->nodes);
+        for (uint32_t j = 0; j < DYNKV_MERKLE_LEAVES; j++)
+            tree->nodes[j] = j;
+    }
+}
+
 void sync_leaves_begin(struct dynkv_node *node, struct sync_op *s)
 {
+    if (mutant_is(node, DYNKV_MUTANT_SYNC_WHOLE_TREES) ||
+        mutant_is(node, DYNKV_MUTANT_SYNC_SENDS_ALL))
+        leaves_take_all(s);
     s->tree = 0;
     leaves_ask(node, s);
 }
@@ -153,8 +168,10 @@ static void item_compare(struct dynkv_node *node, struct sync_op *s,
     struct dynkv_version version;
     enum dynkv_version_order order;
 
-    if (theirs->digest == 0 || theirs->digest == dynkv_object_digest(mine) ||
-        dynkv_version_parse(theirs->version, &node->arena, &version))
+    bool same = theirs->digest == dynkv_object_digest(mine) &&
+                !mutant_is(node, DYNKV_MUTANT_SYNC_SENDS_ALL);
+
+    if (theirs->digest == 0 || same || dynkv_version_parse(theirs->version, &node->arena, &version))
         return;
     order = dynkv_version_compare(&mine->version, &version);
     if (s->mode == SYNC_STRAY) /* theirs is not fetched, so it can't be merged here */

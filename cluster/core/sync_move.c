@@ -90,10 +90,9 @@ enum dynkv_error sync_mutate(struct dynkv_node *node, struct op *op, uint32_t in
     enum dynkv_error error = dynkv_object_decode(item->object, arena, &incoming);
     uint64_t digest;
 
-    (void)node;
     if (error)
         return error;
-    *out = dynkv_object_merge(current, &incoming, arena);
+    *out = merge_objects(node, current, &incoming, arena);
     if (!dynkv_object_is_within_limits(out))
         return DYNKV_TOO_LARGE;
     digest = dynkv_object_digest(out);

@@ -239,9 +239,12 @@ static bool page_count(struct dynkv_node *node, struct forest *forest,
     uint32_t partition_len;
 
     if (noted) {
-        forest_add(node, forest, record->partition, record->key, noted->value);
+        if (!mutant_is(node, DYNKV_MUTANT_TREE_TRUSTS_PAGES)) {
+            forest_add(node, forest, record->partition, record->key, noted->value);
+            note_forget(node->trees, noted);
+            return true;
+        }
         note_forget(node->trees, noted);
-        return true;
     }
     if (record_open(record->record, &partition_len, &bytes) ||
         dynkv_object_decode(bytes, &node->arena, &object))
@@ -406,6 +409,11 @@ void tree_changed(struct dynkv_node *node, const struct slot_key *at,
 {
     struct forest *forest = forest_find(node->trees, at->keyspace);
 
+    if (mutant_is(node, DYNKV_MUTANT_TREE_MISSES_DELETES) && before.digest &&
+        after.life == DYNKV_MERKLE_DEAD)
+        after.digest = before.digest;
+    if (mutant_is(node, DYNKV_MUTANT_TREE_KEEPS_OLD))
+        before = (struct dynkv_merkle_value){0};
     if (!forest) {
         /* A peer may know a keyspace before we do, or not yet that it is gone. */
         if (keyspace_is_dropped(node, at->keyspace))

@@ -11,8 +11,7 @@
 #define IDENTITY_FORMAT 1u
 
 enum identity_flag {
-    IDENTITY_CLEAN = 1,       /* the last run ended with everything synced */
-    IDENTITY_SYNC_ALWAYS = 2, /* the last run synced every write before acknowledging it */
+    IDENTITY_CLEAN = 1, /* the last run ended with everything stored and synced */
 };
 
 uint64_t dynkvd_random_id(void)
@@ -37,7 +36,6 @@ static enum dynkv_error identity_write(struct dynkv_engine *engine, const char *
     dynkv_put_u8(&record, IDENTITY_FORMAT);
     dynkv_put_u8(&record, flags);
     dynkv_put_u64(&record, identity->id);
-    dynkv_put_u64(&record, identity->actor);
     dynkv_put_bytes(&record, dynkv_slice_text(name));
     op.at.key = dynkv_slice_text(IDENTITY_META);
     op.value = dynkv_buf_slice(&record);
@@ -62,9 +60,9 @@ static bool identity_take_over(struct dynkv_slice record, const char *name,
         return false;
     }
     out->id = dynkv_get_u64(&cursor);
-    out->actor = dynkv_get_u64(&cursor);
+    out->is_clean = flags & IDENTITY_CLEAN;
     stored_name = dynkv_get_bytes(&cursor, DYNKV_NAME_MAX);
-    if (cursor.failed || out->id == 0 || out->actor == 0) {
+    if (cursor.failed || out->id == 0) {
         snprintf(error, error_size,
                  "the store's identity record is damaged: restore the folder from a backup, or "
                  "start with an empty one and let the others fill it");
@@ -77,10 +75,6 @@ static bool identity_take_over(struct dynkv_slice record, const char *name,
                  (int)stored_name.len, (const char *)stored_name.data, name, (int)stored_name.len,
                  (const char *)stored_name.data);
         return false;
-    }
-    if (!(flags & (IDENTITY_CLEAN | IDENTITY_SYNC_ALWAYS))) {
-        out->actor = dynkvd_random_id();
-        out->is_new_actor = true;
     }
     return true;
 }
@@ -111,15 +105,12 @@ static bool identity_open(struct dynkv_engine *engine, const struct dynkvd_confi
             return false;
         }
         out->id = dynkvd_random_id();
-        out->actor = dynkvd_random_id();
-        out->is_new = out->is_new_actor = true;
     } else if (!identity_take_over(record.data, config->name, out, error, error_size)) {
         return false;
     }
     out->state = state.error ? dynkv_slice(NULL, 0) : state.data;
     out->lease = lease.error ? dynkv_slice(NULL, 0) : lease.data;
-    written = identity_write(engine, config->name,
-                             config->sync == DYNKV_SYNC_ALWAYS ? IDENTITY_SYNC_ALWAYS : 0, out);
+    written = identity_write(engine, config->name, 0, out);
     if (written)
         snprintf(error, error_size, "cannot write to the store: %s",
                  dynkv_engine_last_error(engine));
@@ -140,7 +131,5 @@ enum dynkv_error dynkvd_identity_mark_clean(struct dynkv_engine *engine,
                                             const struct dynkvd_config *config,
                                             const struct dynkvd_identity *identity)
 {
-    return identity_write(
-        engine, config->name,
-        IDENTITY_CLEAN | (config->sync == DYNKV_SYNC_ALWAYS ? IDENTITY_SYNC_ALWAYS : 0), identity);
+    return identity_write(engine, config->name, IDENTITY_CLEAN, identity);
 }

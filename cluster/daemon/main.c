@@ -74,9 +74,6 @@ static bool open_store(struct daemon *daemon)
                  in_memory ? "memory" : config->data, why);
         return false;
     }
-    if (identity->is_new_actor && !identity->is_new)
-        dynkvd_log(DYNKV_LOG_WARNING, "the last run did not stop cleanly and did not sync every "
-                                      "write: this store goes on as a new actor");
     return true;
 }
 
@@ -130,7 +127,8 @@ static bool make_node(struct daemon *daemon)
     struct dynkv_slice joins[DYNKVD_URLS_MAX];
     struct dynkv_node_config node_config = {
         .id = identity->id,
-        .actor = identity->actor,
+        .run = dynkvd_random_id(),
+        .clean = identity->is_clean,
         .seed = dynkvd_random_id(),
         .now_ms = dynkvd_wall_ms(),
         .name = dynkv_slice_text(config->name),
@@ -209,9 +207,17 @@ static void announce(const struct daemon *daemon)
 
 /* ---- stop ---- */
 
+/* A start that came to nothing leaves the store as it found it. */
+static bool store_is_clean(const struct daemon *daemon)
+{
+    if (!daemon->identity.id)
+        return false;
+    return daemon->node ? dynkv_node_may_go_on(daemon->node) : daemon->identity.is_clean;
+}
+
 static bool close_store(struct daemon *daemon)
 {
-    if (daemon->identity.id &&
+    if (store_is_clean(daemon) &&
         (dynkv_engine_sync(daemon->engine) ||
          dynkvd_identity_mark_clean(daemon->engine, &daemon->config, &daemon->identity))) {
         dynkvd_log(DYNKV_LOG_ERROR, "the store cannot be marked clean: %s",
@@ -229,8 +235,8 @@ static bool stop_work(struct daemon *daemon)
 
     if (daemon->loop)
         dynkvd_loop_halt(daemon->loop);
-    if (daemon->store)
-        dynkvd_store_stop(daemon->store);
+    if (daemon->store && !dynkvd_store_stop(daemon->store))
+        clean = false;
     /* A store that failed is left as it is, to be recovered at the next start: closing would write. */
     if (daemon->engine && clean)
         clean = close_store(daemon);

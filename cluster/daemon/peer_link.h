@@ -20,7 +20,7 @@
 #include "base/bytes.h"
 
 #define DYNKVD_LINK_REST_MIN_MS 50u  /* between two dials; doubles ... */
-#define DYNKVD_LINK_REST_MAX_MS 500u /* ... up to this, and starts anew once the link was up */
+#define DYNKVD_LINK_REST_MAX_MS 200u /* ... up to this, and starts anew once the link was up */
 #define DYNKVD_LINK_DIAL_MS     1000 /* a host that does not answer */
 #define DYNKVD_LINK_GREET_MS    1000 /* ... or accepts, and does not greet */
 #define DYNKVD_LINK_SEND_MS     3000 /* for a message, from when it was given to when it is gone */

@@ -205,9 +205,10 @@ struct dynkvd_store *dynkvd_store_start(struct dynkv_engine *engine,
     return store;
 }
 
-void dynkvd_store_stop(struct dynkvd_store *store)
+bool dynkvd_store_stop(struct dynkvd_store *store)
 {
     struct dynkvd_job *job, *next;
+    bool good;
 
     pthread_mutex_lock(&store->lock);
     store->stopping = true;
@@ -218,7 +219,9 @@ void dynkvd_store_stop(struct dynkvd_store *store)
         next = job->next;
         job_free(job);
     }
+    good = !store->failed;
     pthread_cond_destroy(&store->wake);
     pthread_mutex_destroy(&store->lock);
     free(store);
+    return good;
 }

@@ -20,7 +20,7 @@ struct dynkvd_store *dynkvd_store_start(struct dynkv_engine *engine,
 struct dynkvd_job *dynkvd_store_job(struct dynkvd_store *store);
 /* Takes the job over; its results are posted to the loop.  By the loop's runner. */
 void dynkvd_store_give(struct dynkvd_store *store, struct dynkvd_job *job);
-/* Does what was given, then ends the thread. */
-void dynkvd_store_stop(struct dynkvd_store *store);
+/* Does what was given, then ends the thread; false: some of it, or of what came before, failed. */
+bool dynkvd_store_stop(struct dynkvd_store *store);
 
 #endif

@@ -212,8 +212,9 @@ enum dynkv_error dynkv_object_put(const struct dynkv_object *current,
 
     seen = dynkv_version_merge(&current->version, context, arena);
     result.version = dynkv_version_add(&seen, fresh.dot, arena);
-    if (result.version.count > DYNKV_ACTORS_MAX)
-        return DYNKV_TOO_LARGE;
+    if (result.version.count >
+        (fresh.flags & DYNKV_SIBLING_TOMBSTONE ? DYNKV_ACTORS_MAX : DYNKV_ACTORS_PUT_MAX))
+        return DYNKV_VERSION_LIMIT;
     result.siblings =
         dynkv_arena_alloc(arena, ((size_t)current->sibling_count + 1) * sizeof *result.siblings);
     for (; i < current->sibling_count; i++) {

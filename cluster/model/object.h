@@ -64,7 +64,8 @@ struct dynkv_object dynkv_object_merge(const struct dynkv_object *a, const struc
  *   SIBLINGS_LIMIT  if too many siblings would remain;
  *   INVALID         if context already covers the dot: it names a write that was never made;
  *   CORRUPT         if current does (a context made up by some client came in by another node);
- *   TOO_LARGE       if the vector would have more than DYNKV_ACTORS_MAX entries.
+ *   VERSION_LIMIT   if the vector would have more than DYNKV_ACTORS_PUT_MAX entries; of a tombstone
+ *                   DYNKV_ACTORS_MAX.
  * A tombstone loses its value, if it was given one.
  */
 enum dynkv_error dynkv_object_put(const struct dynkv_object *current,

@@ -52,6 +52,7 @@ static const struct dynkv_field member_fields[] = {
     FIXED64(member, left),
     LIST(member, accusers, accuser_count, accuser, DYNKV_MEMBERS_MAX),
     FIXED64(member, excluded),
+    FIXED64(member, run),
 };
 LAYOUT(member)
 

@@ -92,6 +92,16 @@ static const struct dynkv_field ping_nack_fields[] = {
 };
 LAYOUT(ping_nack)
 
+static const struct dynkv_field restarted_fields[] = {
+    LIST(restarted, members, member_count, member, 1),
+};
+LAYOUT(restarted)
+
+static const struct dynkv_field restarted_reply_fields[] = {
+    LIST(restarted_reply, members, member_count, member, 1),
+};
+LAYOUT(restarted_reply)
+
 static const struct dynkv_field gossip_fields[] = {
     LIST(gossip, members, member_count, member, DYNKV_MEMBERS_MAX),
     LIST(gossip, keyspaces, keyspace_count, keyspace_info, DYNKV_KEYSPACES_MAX),

@@ -90,7 +90,10 @@ enum dynkv_capability {
     X(64, PROVE, prove)                                                                           \
     X(65, PROVE_REPLY, prove_reply)                                                               \
     X(66, PULL, pull)                                                                             \
-    X(67, PULL_REPLY, pull_reply)
+    X(67, PULL_REPLY, pull_reply)                                                                 \
+    /* a member is back */                                                                        \
+    X(60, RESTARTED, restarted)                                                                   \
+    X(61, RESTARTED_REPLY, restarted_reply)
 
 enum dynkv_message_type {
 #define DYNKV_MESSAGE_ENUM(number, upper, name) DYNKV_MESSAGE_##upper = (number),
@@ -139,9 +142,9 @@ struct dynkv_hello_reply {
 };
 
 /*
- * One member.  All but the last three fields are the member's own to change, which it does by raising
- * its incarnation.  accusers are the members that found it unreachable at that very incarnation; it
- * clears them by raising the incarnation (refuting).
+ * One member.  All but holds_data, left and accusers are the member's own to change, which it does by
+ * raising its incarnation.  accusers are the members that found it unreachable at that very incarnation;
+ * it clears them by raising the incarnation (refuting).
  */
 struct dynkv_accuser {
     uint64_t id;
@@ -168,6 +171,7 @@ struct dynkv_member {
     struct dynkv_accuser *accusers;
     uint32_t accuser_count;
     uint64_t excluded; /* stamp: its identity counts for nothing any more; 0: it does.  Final */
+    uint64_t run;      /* drawn at random by each start of the member */
 };
 
 /* A member as a client sees it: what to dial, and whether it is thought to be up. */
@@ -534,6 +538,18 @@ struct dynkv_join_reply {
     uint32_t table_count;
     struct dynkv_change_record *changes; /* at most one */
     uint32_t change_count;
+};
+
+/* "I have started again, this is my record.  Or do you know of a later run of mine?" */
+struct dynkv_restarted {
+    struct dynkv_member *members; /* exactly one: the sender */
+    uint32_t member_count;
+};
+
+/* The asker's record as the answerer has it, and has it saved: with the asker's run, or a later one's. */
+struct dynkv_restarted_reply {
+    struct dynkv_member *members; /* exactly one */
+    uint32_t member_count;
 };
 
 /* ---- anti-entropy; trees: model/merkle.h ---- */

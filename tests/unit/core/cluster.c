@@ -37,11 +37,13 @@ struct place {
     struct dynkv_effects effects;
     struct dynkv_avl store;
     struct dynkv_slice state, lease;
-    uint64_t actor, id;
+    uint64_t id, runs;
+    bool clean; /* the last run was stopped, and did not crash */
     bool disk_failed;
     uint32_t scan_delay_ms, scan_records;
     struct late_scan *scans, **scans_last; /* read, but not told yet */
     uint32_t hints_max, reap_interval_ms;
+    uint64_t hints_bytes_max;
     bool paused;
     struct packet *waiting, **waiting_last; /* frames that came while paused */
     int64_t skew_ms;
@@ -402,7 +404,8 @@ void cluster_start(struct cluster *cluster, uint32_t node)
     struct dynkv_slice seed = dynkv_slice_text(cluster->places[0].url);
     struct dynkv_node_config config = {
         .id = place->id,
-        .actor = place->actor,
+        .run = 1 + node + 1000 * place->runs++,
+        .clean = place->clean,
         .seed = node + 1,
         .now_ms = cluster->now_ms,
         .name = dynkv_slice_text(place->name),
@@ -412,6 +415,7 @@ void cluster_start(struct cluster *cluster, uint32_t node)
         .partitions = cluster->partitions,
         .hints_max = place->hints_max,
         .reap_interval_ms = place->reap_interval_ms ? place->reap_interval_ms : UINT32_MAX,
+        .hints_bytes_max = place->hints_bytes_max,
         .cluster_id = node == 0 ? 77 : 0,
         .state = place->state,
         .lease = place->lease,
@@ -429,9 +433,16 @@ void cluster_stop(struct cluster *cluster, uint32_t node)
 {
     struct place *place = &cluster->places[node];
 
+    place->clean = dynkv_node_may_go_on(place->node);
     dynkv_node_free(place->node);
     place->node = NULL;
     dynkv_effects_fini(&place->effects);
+}
+
+void cluster_crash(struct cluster *cluster, uint32_t node)
+{
+    cluster_stop(cluster, node);
+    cluster->places[node].clean = false;
 }
 
 void cluster_pause(struct cluster *cluster, uint32_t node, bool paused)
@@ -458,7 +469,6 @@ uint32_t cluster_add(struct cluster *cluster)
     snprintf(place->name, sizeof place->name, "n%u", node + 1);
     snprintf(place->url, sizeof place->url, "tcp://peer-%u", node + 1);
     place->id = 1000 + node;
-    place->actor = 1 + node;
     cluster_start(cluster, node);
     return node;
 }
@@ -531,6 +541,11 @@ void cluster_set_hints_max(struct cluster *cluster, uint32_t node, uint32_t hint
     cluster->places[node].hints_max = hints_max;
 }
 
+void cluster_set_hints_bytes_max(struct cluster *cluster, uint32_t node, uint64_t bytes)
+{
+    cluster->places[node].hints_bytes_max = bytes;
+}
+
 uint32_t cluster_stored_hints(const struct cluster *cluster, uint32_t node)
 {
     struct dynkv_avl_node *at = dynkv_avl_first(&cluster->places[node].store);
@@ -558,10 +573,27 @@ void cluster_slow_scans(struct cluster *cluster, uint32_t node, uint32_t delay_m
     cluster->places[node].scan_records = page_records;
 }
 
+struct cluster_copy cluster_copy(const struct cluster *cluster, uint32_t node)
+{
+    const struct place *place = &cluster->places[node];
+
+    DYNKV_ASSERT(!place->node);
+    return (struct cluster_copy){place->state, place->lease, place->clean};
+}
+
+void cluster_put_back(struct cluster *cluster, uint32_t node, const struct cluster_copy *copy)
+{
+    struct place *place = &cluster->places[node];
+
+    DYNKV_ASSERT(!place->node);
+    place->state = copy->state;
+    place->lease = copy->lease;
+    place->clean = copy->clean;
+}
+
 void cluster_new_actor(struct cluster *cluster, uint32_t node)
 {
     DYNKV_ASSERT(!cluster->places[node].node);
-    cluster->places[node].actor += 1000;
     cluster->places[node].lease = dynkv_slice(NULL, 0);
 }
 
@@ -647,75 +679,6 @@ void cluster_send_raw(struct cluster *cluster, uint32_t node, struct dynkv_slice
     flush(cluster, &cluster->places[node]);
 }
 
-uint64_t cluster_keyspace(struct cluster *cluster, uint32_t node, const char *name, uint8_t n,
-                          uint8_t r, uint8_t w)
-{
-    struct dynkv_keyspace_open body = {
-        .name = dynkv_slice_text(name), .flags = DYNKV_KEYSPACE_CREATE, .n = n, .r = r, .w = w};
-    struct dynkv_envelope envelope;
-    union dynkv_body reply;
-
-    if (!cluster_ask(cluster, node, DYNKV_MESSAGE_KEYSPACE_OPEN, &body, 1000, &envelope, &reply) ||
-        envelope.type != DYNKV_MESSAGE_KEYSPACE_REPLY)
-        return 0;
-    return reply.keyspace_reply.keyspaces[0].id;
-}
-
-struct dynkv_put_result cluster_put(struct cluster *cluster, uint32_t node, uint64_t keyspace,
-                                    const char *key, const char *value,
-                                    const struct dynkv_slice *context)
-{
-    struct dynkv_put_item item = {
-        .key = dynkv_slice_text(key),
-        .partition_len = (uint32_t)strlen(key),
-        .flags = (uint8_t)((value ? 0 : DYNKV_PUT_DELETE) | (context ? DYNKV_PUT_HAS_CONTEXT : 0)),
-        .value = value ? dynkv_slice_text(value) : dynkv_slice(NULL, 0),
-    };
-    struct dynkv_put body = {.keyspace = keyspace, .items = &item, .item_count = 1};
-    struct dynkv_put_result failed = {.error = DYNKV_TIMEOUT};
-    struct dynkv_envelope envelope;
-    union dynkv_body reply;
-
-    if (context)
-        item.context = *context;
-    if (!cluster_ask(cluster, node, DYNKV_MESSAGE_PUT, &body, 1000, &envelope, &reply))
-        return failed;
-    if (envelope.type != DYNKV_MESSAGE_PUT_REPLY) {
-        failed.error = reply.error_reply.error;
-        return failed;
-    }
-    return reply.put_reply.results[0];
-}
-
-struct dynkv_get_result cluster_get(struct cluster *cluster, uint32_t node, uint64_t keyspace,
-                                    const char *key, bool coordinate, uint8_t r,
-                                    struct dynkv_object *object_out)
-{
-    struct dynkv_get_item item = {.key = dynkv_slice_text(key),
-                                  .partition_len = (uint32_t)strlen(key)};
-    struct dynkv_get body = {
-        .keyspace = keyspace,
-        .flags = coordinate ? DYNKV_GET_COORDINATE : 0,
-        .r = r,
-        .items = &item,
-        .item_count = 1,
-    };
-    struct dynkv_get_result failed = {.error = DYNKV_TIMEOUT};
-    struct dynkv_envelope envelope;
-    union dynkv_body reply;
-
-    if (!cluster_ask(cluster, node, DYNKV_MESSAGE_GET, &body, 3000, &envelope, &reply))
-        return failed;
-    if (envelope.type != DYNKV_MESSAGE_GET_REPLY) {
-        failed.error = reply.error_reply.error;
-        return failed;
-    }
-    if (object_out)
-        DYNKV_ASSERT(dynkv_object_decode(reply.get_reply.results[0].object, &cluster->arena,
-                                         object_out) == DYNKV_OK);
-    return reply.get_reply.results[0];
-}
-
 /* ---- looking ---- */
 
 uint64_t cluster_counter(struct cluster *cluster, uint32_t node, const char *name)
@@ -731,7 +694,7 @@ uint64_t cluster_counter(struct cluster *cluster, uint32_t node, const char *nam
 
 uint64_t cluster_actor(const struct cluster *cluster, uint32_t node)
 {
-    return cluster->places[node].actor;
+    return dynkv_node_actor(cluster->places[node].node);
 }
 
 uint64_t cluster_id(const struct cluster *cluster, uint32_t node)

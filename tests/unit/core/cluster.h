@@ -21,7 +21,9 @@ void cluster_free(struct cluster *cluster);
 
 /* Lets virtual time pass, with all that happens in it. */
 void cluster_run(struct cluster *cluster, uint32_t ms);
+/* Cleanly, all that it asked for being stored; or as by a crash. */
 void cluster_stop(struct cluster *cluster, uint32_t node);
+void cluster_crash(struct cluster *cluster, uint32_t node);
 void cluster_start(struct cluster *cluster, uint32_t node);
 /* While paused a node gets neither ticks nor frames; the frames wait for it. */
 void cluster_pause(struct cluster *cluster, uint32_t node, bool paused);
@@ -35,6 +37,8 @@ void cluster_hold(struct cluster *cluster, uint32_t from, uint32_t to, bool hold
 void cluster_set_reap_interval(struct cluster *cluster, uint32_t node, uint32_t interval_ms);
 /* How many hints a node may keep, from its next start on. */
 void cluster_set_hints_max(struct cluster *cluster, uint32_t node, uint32_t hints_max);
+/* And what they may take. */
+void cluster_set_hints_bytes_max(struct cluster *cluster, uint32_t node, uint64_t bytes);
 /* Hints in a node's store. */
 uint32_t cluster_stored_hints(const struct cluster *cluster, uint32_t node);
 /* All stores of a node fail from now on. */
@@ -43,6 +47,13 @@ void cluster_set_clock(struct cluster *cluster, uint32_t node, int64_t skew_ms);
 /* Ranges of a node are answered after so long, with at most so many records a page (0: as asked). */
 void cluster_slow_scans(struct cluster *cluster, uint32_t node, uint32_t delay_ms,
                         uint32_t page_records);
+/* The identity and tables of a stopped node as a copy of its store would have them, and put back. */
+struct cluster_copy {
+    struct dynkv_slice state, lease;
+    bool clean;
+};
+struct cluster_copy cluster_copy(const struct cluster *cluster, uint32_t node);
+void cluster_put_back(struct cluster *cluster, uint32_t node, const struct cluster_copy *copy);
 /* A stopped node's store gets a new incarnation, as after a stop that may have lost writes. */
 void cluster_new_actor(struct cluster *cluster, uint32_t node);
 /* The same, and it has lost all records, but not its membership. */

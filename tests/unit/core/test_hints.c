@@ -265,6 +265,87 @@ static void writes_of_one_key_on_one_hint_share_an_actor(void **state)
     cluster_free(b.c);
 }
 
+/* A put that a client may repeat: its identity is sequence. */
+static enum dynkv_error put_as(struct bench *b, uint32_t node, uint64_t sequence, const char *value)
+{
+    struct dynkv_put_item item = {.key = dynkv_slice_text(b->key),
+                                  .partition_len = (uint32_t)strlen(b->key),
+                                  .value = dynkv_slice_text(value)};
+    struct dynkv_put body = {
+        .keyspace = b->ks, .client = 5, .sequence = sequence, .items = &item, .item_count = 1};
+    struct dynkv_envelope envelope;
+    union dynkv_body reply;
+
+    assert_true(cluster_ask(b->c, node, DYNKV_MESSAGE_PUT, &body, 10000, &envelope, &reply));
+    assert_int_equal(envelope.type, DYNKV_MESSAGE_PUT_REPLY);
+    return (enum dynkv_error)reply.put_reply.results[0].error;
+}
+
+static void a_repetition_is_not_written_again_once_its_hint_has_gone_home(void **state)
+{
+    struct bench b = bench_new(4, 1);
+    struct dynkv_object object;
+
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < 3; i++)
+            cluster_stop(b.c, b.walk[i]);
+        cluster_run(b.c, 2 * FOUND_MS);
+        assert_int_equal(put_as(&b, b.walk[3], 1, "once"), round ? DYNKV_UNAVAILABLE : DYNKV_OK);
+        for (uint32_t i = 0; i < 3; i++)
+            cluster_start(b.c, b.walk[i]);
+        cluster_run(b.c, 2 * FOUND_MS);
+        assert_no_hints_left(&b);
+    }
+    cluster_get(b.c, b.walk[0], b.ks, b.key, true, 3, &object);
+    assert_int_equal(object.sibling_count, 1);
+    assert_int_equal(object.version.entries[0].counter, 1);
+    cluster_free(b.c);
+}
+
+static void a_write_refused_for_the_quota_is_not_taken_for_one_that_was_written(void **state)
+{
+    struct bench b = bench_new(4, 1);
+    char big[400];
+
+    (void)state;
+    memset(big, 'x', sizeof big - 1);
+    big[sizeof big - 1] = 0;
+    cluster_stop(b.c, b.walk[3]);
+    cluster_set_hints_bytes_max(b.c, b.walk[3], 300);
+    start_and_notice(&b, b.walk[3]);
+    for (uint32_t i = 0; i < 3; i++)
+        cluster_stop(b.c, b.walk[i]);
+    cluster_run(b.c, 2 * FOUND_MS);
+    assert_int_equal(put_as(&b, b.walk[3], 1, "small"), DYNKV_OK);
+    assert_int_equal(put_as(&b, b.walk[3], 2, big), DYNKV_OVERLOADED);
+    assert_int_equal(put_as(&b, b.walk[3], 3, "small, too"), DYNKV_OK);
+    assert_int_equal(put_as(&b, b.walk[3], 2, big), DYNKV_OVERLOADED);
+    cluster_free(b.c);
+}
+
+static void a_restart_reckons_with_the_hints_of_the_run_before(void **state)
+{
+    struct bench b = bench_new(5, 2);
+
+    (void)state;
+    for (uint32_t i = 3; i < 5; i++) {
+        cluster_stop(b.c, b.walk[i]);
+        cluster_set_hints_max(b.c, b.walk[i], 1);
+        start_and_notice(&b, b.walk[i]);
+    }
+    stop_and_notice(&b, b.walk[1]);
+    assert_int_equal(put(&b, b.walk[0], "key", "1", 2, 0).error, DYNKV_OK);
+    assert_int_equal(cluster_stored_hints(b.c, b.walk[3]), 1);
+    /* Started again, it has not counted its hints when it is asked to keep another. */
+    cluster_stop(b.c, b.walk[3]);
+    cluster_start(b.c, b.walk[3]);
+    for (char other[] = "a"; other[0] <= 'z'; other[0]++)
+        put(&b, b.walk[0], other, "1", 2, 0);
+    assert_int_equal(cluster_stored_hints(b.c, b.walk[3]), 1);
+    cluster_free(b.c);
+}
+
 static void a_replica_that_dies_while_it_is_asked_is_replaced(void **state)
 {
     struct bench b = bench_new(5, 3);
@@ -591,6 +672,9 @@ int main(void)
         cmocka_unit_test(with_fewer_than_w_members_nothing_is_written),
         cmocka_unit_test(writes_that_a_fallback_coordinates_do_not_swallow_each_other),
         cmocka_unit_test(writes_of_one_key_on_one_hint_share_an_actor),
+        cmocka_unit_test(a_repetition_is_not_written_again_once_its_hint_has_gone_home),
+        cmocka_unit_test(a_write_refused_for_the_quota_is_not_taken_for_one_that_was_written),
+        cmocka_unit_test(a_restart_reckons_with_the_hints_of_the_run_before),
         cmocka_unit_test(a_replica_that_dies_while_it_is_asked_is_replaced),
         cmocka_unit_test(a_write_that_succeeded_without_a_silent_replica_leaves_it_a_hint),
         cmocka_unit_test(a_lost_message_is_made_up_for_by_a_hint),

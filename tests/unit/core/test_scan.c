@@ -200,6 +200,7 @@ static void whole_partitions_are_verified_by_their_trees_alone(void **state)
         cluster_stop(c, node);
         cluster_start(c, node);
     }
+    cluster_run(c, 25); /* they hear what they may have forgotten */
     seen = scan_all(c, 0, ks, 2, 0, 1000);
     assert_all_once(&seen);
     assert_int_equal(cluster_counter(c, 1, "verify_by_tree"), 0);

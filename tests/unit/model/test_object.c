@@ -340,12 +340,33 @@ static void a_vector_with_too_many_actors_is_refused(void **state)
     (void)state;
     for (uint32_t i = 0; i < DYNKV_ACTORS_MAX; i++)
         entries[i] = (struct dynkv_dot){i, 1};
-    assert_int_equal(dynkv_object_put(&empty, &context, &sibling, &arena, &out), DYNKV_TOO_LARGE);
+    sibling.flags = DYNKV_SIBLING_TOMBSTONE;
+    assert_int_equal(dynkv_object_put(&empty, &context, &sibling, &arena, &out),
+                     DYNKV_VERSION_LIMIT);
     context.count--;
     assert_int_equal(dynkv_object_put(&empty, &context, &sibling, &arena, &out), DYNKV_OK);
     assert_true(dynkv_object_is_within_limits(&out));
     out.version.count++;
     assert_false(dynkv_object_is_within_limits(&out));
+}
+
+static void a_put_leaves_room_in_the_vector_for_a_delete(void **state)
+{
+    static struct dynkv_dot entries[DYNKV_ACTORS_PUT_MAX];
+    struct dynkv_version context = {entries, DYNKV_ACTORS_PUT_MAX};
+    struct dynkv_object empty = {0}, out;
+    struct dynkv_sibling sibling = {.dot = {DYNKV_ACTORS_PUT_MAX, 1}};
+
+    (void)state;
+    for (uint32_t i = 0; i < DYNKV_ACTORS_PUT_MAX; i++)
+        entries[i] = (struct dynkv_dot){i, 1};
+    assert_int_equal(dynkv_object_put(&empty, &context, &sibling, &arena, &out),
+                     DYNKV_VERSION_LIMIT);
+    sibling.flags = DYNKV_SIBLING_TOMBSTONE;
+    assert_int_equal(dynkv_object_put(&empty, &context, &sibling, &arena, &out), DYNKV_OK);
+    /* An actor that has written the key before takes no room. */
+    sibling = (struct dynkv_sibling){.dot = {7, 2}};
+    assert_int_equal(dynkv_object_put(&empty, &context, &sibling, &arena, &out), DYNKV_OK);
 }
 
 static void a_context_that_foretells_the_dot_is_refused(void **state)
@@ -450,6 +471,7 @@ int main(void)
         cmocka_unit_test(merging_all_stores_keeps_exactly_the_values_nobody_superseded),
         cmocka_unit_test(too_many_siblings_are_an_error_and_no_object),
         cmocka_unit_test(a_vector_with_too_many_actors_is_refused),
+        cmocka_unit_test(a_put_leaves_room_in_the_vector_for_a_delete),
         cmocka_unit_test(a_context_that_foretells_the_dot_is_refused),
         cmocka_unit_test(put_keeps_siblings_sorted_by_dot),
         cmocka_unit_test(a_tombstone_and_an_expired_value_are_dead),
