@@ -1,5 +1,6 @@
 /*
- * check_acks.c: invariants 3 and 10: what is acknowledged is on that many replicas' disks and stays there;
+ * check_acks.c: invariants 3 and 10: what is acknowledged is on that many disks, of replicas if the write was
+ * strict, and stays there;
  * only replicas, under an identity that never lost its data, hold keys and answer for them.
  */
 #include "check.h"
@@ -34,29 +35,31 @@ static bool ring_has_excluded(const struct sim *sim, const struct dynkv_ring *ri
  * was kept for one that is excluded may be at any other replica by now.
  */
 static uint32_t acks_of(struct sim *sim, const struct sim_node *node, const struct dynkv_ring *ring,
-                        const struct sim_key *key, const struct sim_applied *applied)
+                        const struct sim_write *write, const struct sim_applied *applied)
 {
+    const struct sim_key *key = write->key;
     uint32_t holders = ring_has_excluded(sim, ring, key)
                            ? oracle_holders(sim, key, applied->dot)
                            : oracle_replica_holders(sim, ring, key, applied->dot);
 
+    if (!write->is_strict)
+        holders |= oracle_hint_holders(sim, key, applied->dot);
     return (uint32_t)__builtin_popcount(holders | acks_of_excluded(sim, node, key, applied) |
-                                        oracle_hint_holders(sim, key, applied->dot) |
                                         applied->lost_from);
 }
 
 /* Where this node coordinated it: of each ring that it had to reach. */
 static uint32_t acks_by_ring(struct sim *sim, const struct sim_node *node,
-                             const struct sim_key *key, const struct sim_applied *applied)
+                             const struct sim_write *write, const struct sim_applied *applied)
 {
     struct dynkv_node_stage stage = dynkv_node_stage(node->core);
     const struct dynkv_ring *other = dynkv_node_other_ring(node->core);
-    uint32_t acks = acks_of(sim, node, dynkv_node_ring(node->core), key, applied), also;
+    uint32_t acks = acks_of(sim, node, dynkv_node_ring(node->core), write, applied), also;
 
     /* Before it has accepted the change it may have begun without it. */
     if (!other || !stage.is_accepted)
         return acks;
-    also = acks_of(sim, node, other, key, applied);
+    also = acks_of(sim, node, other, write, applied);
     return also < acks ? also : acks;
 }
 
@@ -69,12 +72,13 @@ void check_acks(struct sim *sim, const struct sim_node *node, const struct sim_w
     if (applied && oracle_is_reaped(write->key, applied->dot))
         return; /* all replicas had it, or what had seen it */
     if (applied)
-        acks = (uint32_t)__builtin_popcount(oracle_holders(sim, write->key, applied->dot) |
-                                            acks_of_excluded(sim, node, write->key, applied) |
-                                            applied->lost_from);
+        acks = (uint32_t)__builtin_popcount(
+            (write->is_strict ? oracle_record_holders(sim, write->key, applied->dot)
+                              : oracle_holders(sim, write->key, applied->dot)) |
+            acks_of_excluded(sim, node, write->key, applied) | applied->lost_from);
     if (applied && applied->node == node->index && applied->life == node->life &&
         sim_key_is_on(sim, dynkv_node_ring(node->core), write->key, node->id))
-        acks = acks_by_ring(sim, node, write->key, applied);
+        acks = acks_by_ring(sim, node, write, applied);
     if (acks >= write->w && acks >= result->acks)
         return;
     sim_violation(sim, "3",

@@ -137,8 +137,4 @@ void check_change_tick(struct sim *sim, struct sim_node *node)
     if (!stage.change && stage.changes && stage.changes != node->changes_seen && !node->is_excluded)
         check_ended(sim, node, &stage);
     node->changes_seen = stage.changes;
-    if (dynkv_node_is_member(node->core))
-        sim_ring_note(sim, node, false);
-    if (dynkv_node_other_ring(node->core))
-        sim_ring_note(sim, node, true);
 }

@@ -3,7 +3,7 @@
  * never expires, only those that do.
  *
  * What a reader may count on says which values the key must have had: those of its writes that nothing has ever
- * superseded.  Left out, it had exactly one value, and that does not match.
+ * superseded, and that were not reaped once they had expired.  Left out, it had exactly one value, and that does not match.
  */
 #include "check.h"
 
@@ -29,7 +29,7 @@ static void check_left_out(struct sim *sim, const struct sim_need *need, uint32_
         return;
     for (const struct sim_applied *it = need->key->applied; it; it = it->next_of_key) {
         if (it->flags & DYNKV_SIBLING_TOMBSTONE || !dynkv_version_covers(&need->version, it->dot) ||
-            is_ever_superseded(need->key, it))
+            oracle_is_reaped(need->key, it->dot) || is_ever_superseded(need->key, it))
             continue;
         values++;
         matching += filter_matches(it->write, least);

@@ -102,32 +102,50 @@ static bool final_differ(struct sim *sim, const struct sim_key *key, struct sim_
     return !final_is_being_reaped(sim, key, &held_a, &held_b);
 }
 
-void check_final_identical(struct sim *sim)
+/* Two replicas that hold something else; false if there are none. */
+static bool final_differing(struct sim *sim, const struct sim_key *key, struct sim_node *pair[2])
 {
-    for (uint32_t i = 0; i < sim->swarm.keys; i++) {
-        const struct sim_key *key = &sim->keys[i];
-        struct sim_node *first = NULL;
-
-        for (uint32_t j = 0; j < key->replica_count; j++) {
-            struct sim_node *node = sim_node_by_id(sim, key->replicas[j]);
-
-            if (!node || !sim_node_serves(node))
-                continue;
-            if (!first)
-                first = node;
-            else if (final_differ(sim, key, first, node))
-                sim_violation(sim, "14", "%s: %s and %s still differ after all is healed and read",
-                              sim_key_text(key), first->name, node->name);
-        }
+    pair[0] = NULL;
+    for (uint32_t i = 0; i < key->replica_count; i++) {
+        pair[1] = sim_node_by_id(sim, key->replicas[i]);
+        if (!pair[1] || !sim_node_serves(pair[1]))
+            continue;
+        if (!pair[0])
+            pair[0] = pair[1];
+        else if (final_differ(sim, key, pair[0], pair[1]))
+            return true;
     }
+    return false;
 }
 
-/* Hints for a member whose store was wiped stay until it is replaced. */
+bool check_is_identical(struct sim *sim)
+{
+    struct sim_node *pair[2];
+
+    for (uint32_t i = 0; i < sim->swarm.keys; i++)
+        if (final_differing(sim, &sim->keys[i], pair))
+            return false;
+    return true;
+}
+
+void check_final_identical(struct sim *sim)
+{
+    struct sim_node *pair[2];
+
+    for (uint32_t i = 0; i < sim->swarm.keys; i++)
+        if (final_differing(sim, &sim->keys[i], pair))
+            sim_violation(sim, "14", "%s: %s and %s still differ after all is healed",
+                          sim_key_text(&sim->keys[i]), pair[0]->name, pair[1]->name);
+}
+
+/* Hints for a member whose store was wiped stay until it is replaced; so do those of keys without a replica. */
 static bool is_for_a_lost_one(struct sim *sim, const struct sim_cell *cell)
 {
     struct sim_node *target = sim_node_by_id(sim, cell->keyspace);
+    const struct sim_key *key = oracle_hint_key(sim, cell);
 
-    return !target || target->is_excluded || (target->is_wiped && target->id == target->old_id);
+    return !target || target->is_excluded || (target->is_wiped && target->id == target->old_id) ||
+           (key && final_has_no_replica(sim, key));
 }
 
 static uint32_t disk_hints(struct sim *sim, const struct sim_node *node)
@@ -139,6 +157,14 @@ static uint32_t disk_hints(struct sim *sim, const struct sim_node *node)
         count += DYNKV_CONTAINER(it, struct sim_cell, node)->record.len != 0 &&
                  !is_for_a_lost_one(sim, DYNKV_CONTAINER(it, struct sim_cell, node));
     return count;
+}
+
+bool check_hints_are_gone(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->node_count; i++)
+        if (sim_node_serves(&sim->nodes[i]) && disk_hints(sim, &sim->nodes[i]))
+            return false;
+    return true;
 }
 
 void check_final_quiet(struct sim *sim)

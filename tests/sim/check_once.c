@@ -1,7 +1,7 @@
 /*
  * check_once.c: invariant 11: a write applies whole, as it was asked for, and once, however often its
  * request arrives.  A coordinator remembers requests in memory: another one, or the same after a restart,
- * may apply a repetition again (then as a sibling).
+ * may apply a repetition again (then as a sibling).  What is refused is not applied.
  */
 #include "check.h"
 
@@ -14,6 +14,19 @@ void check_once(struct sim *sim, const struct sim_change *change, struct sim_wri
             sim_violation(sim, "11", "%s: write %u was applied a second time by %s (first %s)",
                           sim_key_text(change->key), write->number, change->node->name,
                           sim_dot_text(sim, it->dot));
+}
+
+/* A node answers that nothing was written. */
+void check_refused(struct sim *sim, const struct sim_node *node, const struct sim_write *write,
+                   enum dynkv_error error)
+{
+    if (write->item_flags & DYNKV_PUT_DELETE)
+        return;
+    for (const struct sim_applied *it = write->key->applied; it; it = it->next_of_key)
+        if (it->write == write && it->node == node->index && it->life == node->life)
+            sim_violation(sim, "11", "%s: write %u was applied by %s, which answers %s",
+                          sim_key_text(write->key), write->number, node->name,
+                          dynkv_error_name(error));
 }
 
 void check_whole(struct sim *sim, const struct sim_change *change, const struct sim_write *write,

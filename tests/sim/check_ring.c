@@ -49,7 +49,7 @@ void check_ring(struct sim *sim, struct sim_node *node)
         return;
     node->ring_seen = version;
     sim_ring_note(sim, node, false);
-    if (sim->ring_version && version != sim->ring_version && stage.epoch == 0 &&
+    if (sim->ring_version && version != sim->ring_version && stage.epoch == 0 && sim->dots.count &&
         stage.phase != DYNKV_CHANGE_SWITCHED && stage.phase != DYNKV_CHANGE_FINISHED)
         sim_violation(sim, "8", "the ring of %s changed, though nobody planned it", node->name);
     for (uint32_t n = 1; n <= DYNKV_REPLICAS_MAX && n <= dynkv_ring_member_count(ring); n++)

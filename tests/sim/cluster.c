@@ -2,9 +2,9 @@
  * cluster.c: the nodes: how they start and end, step, and have their effects carried out.
  *
  * A node gathers events for a while (gather_us) and then flushes, so that effects come in batches as they
- * do in the daemon.  What a node is after a restart follows cluster/daemon/identity.c: with its store it
- * keeps id and actor, for every store here syncs each write; with an empty store it is somebody else; with
- * an old copy it keeps its id and gets a new actor.
+ * do in the daemon.  What a node is after a restart follows cluster/daemon/identity.c: with its store, or an
+ * old copy of it, it keeps its id, and is told whether that one stopped cleanly; with an empty store it is
+ * somebody else.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +33,8 @@ void sim_node_set_skew(struct sim *sim, struct sim_node *node, int64_t skew_us)
 
 /* ---- life ---- */
 
+static void node_flush(struct sim *sim, struct sim_node *node);
+
 static uint64_t cluster_new_number(struct sim *sim)
 {
     return dynkv_random_next(&sim->random) | 1;
@@ -50,7 +52,8 @@ void sim_node_start(struct sim *sim, struct sim_node *node)
                                    dynkv_slice_text(sim->nodes[1].url)};
     bool founds = node->index == 0 && !node->is_wiped;
     struct dynkv_node_config config = {
-        .actor = node->actor,
+        .run = cluster_new_number(sim),
+        .clean = node->disk.is_clean,
         .seed = dynkv_random_next(&sim->random),
         .now_ms = sim_node_wall_ms(sim, node),
         .client_url = dynkv_slice_text("sim://client"),
@@ -61,6 +64,9 @@ void sim_node_start(struct sim *sim, struct sim_node *node)
         .join_url_count = founds                                              ? 0
                           : node->is_wiped || node->index >= sim->swarm.nodes ? 2
                                                                               : 1,
+        .hints_max = sim->swarm.hints_max,
+        .hints_bytes_max = sim->swarm.hints_bytes_max,
+        .anti_entropy_interval_ms = sim->swarm.sync_every_ms,
         .mutant = sim->options->mutant,
         .reap_interval_ms = sim->swarm.reap_interval_ms,
     };
@@ -70,8 +76,6 @@ void sim_node_start(struct sim *sim, struct sim_node *node)
         node->id = cluster_new_number(sim);
         node->had_place = node->is_excluded = node->has_left = false;
         node->changes_seen = 0;
-        node->actor = cluster_new_number(sim);
-        config.actor = node->actor;
     }
     snprintf(node->name, sizeof node->name, "n%u", node->index);
     snprintf(node->url, sizeof node->url, "sim://%u", node->index);
@@ -80,16 +84,26 @@ void sim_node_start(struct sim *sim, struct sim_node *node)
     config.peer_url = dynkv_slice_text(node->url);
     config.state = dynkv_buf_slice(&node->disk.state);
     config.lease = dynkv_buf_slice(&node->disk.lease);
+    node->disk.is_clean = false;
     node->life++;
     node->core = dynkv_node_new(&config);
+    node->actor = node->actor_before = dynkv_node_actor(node->core);
     node->job_first = NULL;
     node->job_last = &node->job_first;
     node->disk_bad = false;
     node->flush_due = false;
     node->paused_until_us = 0;
-    node->refused_replies = 0;
+    node->refused_replies = node->refused_hints = 0;
     SIM_TRACE(sim, "%s starts, actor %016llx", node->name, (unsigned long long)node->actor);
     node_tick_later(sim, node, sim_below(&sim->random, DYNKV_TICK_MS * SIM_MS));
+}
+
+static void node_end(struct sim_node *node)
+{
+    dynkv_node_free(node->core);
+    node->core = NULL;
+    dynkv_effects_fini(&node->effects);
+    node->life++;
 }
 
 void sim_node_crash(struct sim *sim, struct sim_node *node)
@@ -98,10 +112,21 @@ void sim_node_crash(struct sim *sim, struct sim_node *node)
         return;
     SIM_TRACE(sim, "%s crashes", node->name);
     sim_disk_lose_jobs(sim, node);
-    dynkv_node_free(node->core);
-    node->core = NULL;
-    dynkv_effects_fini(&node->effects);
-    node->life++;
+    node_end(node);
+}
+
+/* A store that failed is not closed as if nothing had been: main.c of the daemon does the same. */
+void sim_node_stop(struct sim *sim, struct sim_node *node)
+{
+    if (!node->core || node->disk_bad) {
+        sim_node_crash(sim, node);
+        return;
+    }
+    SIM_TRACE(sim, "%s stops cleanly", node->name);
+    node_flush(sim, node);
+    sim_disk_finish_jobs(sim, node);
+    node->disk.is_clean = dynkv_node_may_go_on(node->core);
+    node_end(node);
 }
 
 void sim_node_back_up(struct sim *sim, struct sim_node *node)
@@ -117,10 +142,7 @@ void sim_node_restore(struct sim *sim, struct sim_node *node)
     check_on_disk_lost(sim, node, &node->backup);
     sim_disk_copy(&node->disk, &node->backup);
     node->was_unsure = true;
-    if (sim->options->mutant != DYNKV_MUTANT_RESTORE_KEEPS_ACTOR) {
-        node->actor = cluster_new_number(sim);
-        node->actor_timestamp = 0;
-    }
+    node->actor_timestamp = 0;
 }
 
 void sim_node_wipe(struct sim *sim, struct sim_node *node)
@@ -138,7 +160,6 @@ void sim_node_wipe(struct sim *sim, struct sim_node *node)
         node->disk.state = (struct dynkv_buf){0};
         sim_disk_fini(&node->disk);
         node->disk = (struct sim_disk){.state = state};
-        node->actor = cluster_new_number(sim);
     } else {
         sim_disk_fini(&node->disk);
         node->disk = (struct sim_disk){0};
@@ -239,7 +260,11 @@ void sim_node_step(struct sim *sim, struct sim_node *node, struct dynkv_event *e
     event->mono_ms = 1000 + sim->now_us / SIM_MS;
     if (event->now_ms > sim->latest_wall_ms)
         sim->latest_wall_ms = event->now_ms;
+    node->actor_before = node->actor;
     dynkv_node_step(node->core, event, &node->effects);
+    node->actor = dynkv_node_actor(node->core);
+    if (node->actor != node->actor_before)
+        SIM_TRACE(sim, "%s goes on as a new actor", node->name);
     sim->steps++;
     if (event->type != DYNKV_EVENT_TICK) {
         sim_hash(sim, sim->now_us << 8 | node->index << 4 | (uint64_t)event->type);

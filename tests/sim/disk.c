@@ -121,6 +121,7 @@ void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from)
     space_copy(&to->hints, &from->hints);
     buf_set(&to->state, dynkv_buf_slice(&from->state));
     buf_set(&to->lease, dynkv_buf_slice(&from->lease));
+    to->is_clean = from->is_clean;
 }
 
 /* ---- jobs ---- */
@@ -188,13 +189,10 @@ static void job_store(struct sim *sim, struct sim_node *node, const struct sim_j
     }
 }
 
-void sim_disk_lose_jobs(struct sim *sim, struct sim_node *node)
+static void jobs_drop(struct sim_node *node)
 {
     struct sim_job *job, *next;
 
-    if (node->job_first && node->job_first->is_writing && !node->disk_bad &&
-        sim_percent(&sim->random, 50))
-        job_store(sim, node, node->job_first);
     for (job = node->job_first; job; job = next) {
         next = job->next;
         dynkv_effects_fini(&job->effects);
@@ -202,6 +200,21 @@ void sim_disk_lose_jobs(struct sim *sim, struct sim_node *node)
     }
     node->job_first = NULL;
     node->job_last = &node->job_first;
+}
+
+void sim_disk_lose_jobs(struct sim *sim, struct sim_node *node)
+{
+    if (node->job_first && node->job_first->is_writing && !node->disk_bad &&
+        sim_percent(&sim->random, 50))
+        job_store(sim, node, node->job_first);
+    jobs_drop(node);
+}
+
+void sim_disk_finish_jobs(struct sim *sim, struct sim_node *node)
+{
+    for (const struct sim_job *job = node->job_first; job; job = job->next)
+        job_store(sim, node, job);
+    jobs_drop(node);
 }
 
 static void job_load(struct sim *sim, struct sim_node *node, const struct dynkv_effect_load *load)

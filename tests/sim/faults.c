@@ -100,11 +100,20 @@ static void fault_bad_disk(struct sim *sim)
     fault_restart_later(sim, node, fault_lasts(sim));
 }
 
+/*
+ * One member never loses anything: were all of them put back, nobody would remember what came after the copies
+ * (restart.c).
+ */
+static bool fault_is_keeper(const struct sim *sim, const struct sim_node *node)
+{
+    return node->index == sim->seed % sim->swarm.nodes;
+}
+
 static void fault_restore(struct sim *sim)
 {
     struct sim_node *node = fault_node(sim);
 
-    if (!node->core || node->is_wiped)
+    if (!node->core || node->is_wiped || fault_is_keeper(sim, node))
         return;
     if (!node->has_backup || sim_percent(&sim->fault_random, 40)) {
         sim_node_back_up(sim, node);
@@ -120,7 +129,8 @@ static void fault_wipe(struct sim *sim)
 {
     struct sim_node *node = fault_node(sim);
 
-    if (!node->core || sim->wipes || sim->node_count < 4 || sim->ops_done < 20)
+    if (!node->core || sim->wipes || sim->node_count < 4 || sim->ops_done < 20 ||
+        fault_is_keeper(sim, node))
         return;
     sim->wipes++;
     sim_node_crash(sim, node);
@@ -134,7 +144,13 @@ static void fault_crash(struct sim *sim)
 
     if (!node->core)
         return;
-    sim_node_crash(sim, node);
+    if (sim_percent(&sim->fault_random, 30)) {
+        sim_node_stop(sim, node);
+        if (sim->swarm.faults >> SIM_FAULT_RESTORE & 1 && !node->is_wiped)
+            sim_node_back_up(sim, node); /* the copy of a clean store is clean, too */
+    } else {
+        sim_node_crash(sim, node);
+    }
     fault_restart_later(sim, node, fault_lasts(sim));
 }
 

@@ -108,7 +108,7 @@ bool oracle_is_superseded(const struct sim_key *key, const struct sim_applied *a
 
 /* ---- disks ---- */
 
-static struct dynkv_slice record_object(struct dynkv_slice record)
+struct dynkv_slice oracle_record_object(struct dynkv_slice record)
 {
     struct dynkv_cursor cursor = dynkv_cursor(record);
 
@@ -116,11 +116,11 @@ static struct dynkv_slice record_object(struct dynkv_slice record)
     return dynkv_get_raw(&cursor, dynkv_cursor_left(&cursor));
 }
 
-static struct dynkv_object object_of(struct sim *sim, struct dynkv_slice record)
+struct dynkv_object oracle_object(struct sim *sim, struct dynkv_slice record)
 {
     struct dynkv_object object = {0};
 
-    if (record.len && dynkv_object_decode(record_object(record), &sim->step_arena, &object))
+    if (record.len && dynkv_object_decode(oracle_record_object(record), &sim->step_arena, &object))
         sim_violation(sim, "1", "a node stored an object that cannot be decoded");
     return object;
 }
@@ -136,7 +136,7 @@ struct dynkv_object oracle_on_disk(struct sim *sim, struct sim_disk *disk,
     struct sim_cell *cell = sim_disk_cell(disk, key->partition, sim->keyspaces[key->keyspace].id,
                                           dynkv_slice(key->bytes, key->len), false);
 
-    return object_of(sim, cell ? dynkv_buf_slice(&cell->record) : dynkv_slice(NULL, 0));
+    return oracle_object(sim, cell ? dynkv_buf_slice(&cell->record) : dynkv_slice(NULL, 0));
 }
 
 struct dynkv_object oracle_held(struct sim *sim, struct sim_node *node, const struct sim_key *key)
@@ -180,11 +180,17 @@ static bool disk_hints_at(struct sim *sim, struct sim_disk *disk, uint32_t life,
 
         if (!is_hint_of(sim, cell, key) || (cell->newest_life == life && cell->newest.len == 0))
             continue;
-        object = object_of(sim, dynkv_buf_slice(&cell->record));
+        object = oracle_object(sim, dynkv_buf_slice(&cell->record));
         if (dynkv_version_covers(&object.version, dot))
             return true;
     }
     return false;
+}
+
+struct sim_key *oracle_hint_key(struct sim *sim, const struct sim_cell *cell)
+{
+    return oracle_key(sim, hint_keyspace(cell->key),
+                      dynkv_slice(cell->key.data + HINT_PREFIX, cell->key.len - HINT_PREFIX));
 }
 
 void oracle_hints(struct sim *sim, struct sim_disk *disk, const struct sim_key *key,
@@ -196,7 +202,7 @@ void oracle_hints(struct sim *sim, struct sim_disk *disk, const struct sim_key *
 
         if (!is_hint_of(sim, cell, key))
             continue;
-        object = object_of(sim, dynkv_buf_slice(&cell->record));
+        object = oracle_object(sim, dynkv_buf_slice(&cell->record));
         visit(sim, key, &object, context);
     }
 }
@@ -227,9 +233,9 @@ uint32_t oracle_hint_holders(struct sim *sim, const struct sim_key *key, struct 
     return holders;
 }
 
-uint32_t oracle_holders(struct sim *sim, const struct sim_key *key, struct dynkv_dot dot)
+uint32_t oracle_record_holders(struct sim *sim, const struct sim_key *key, struct dynkv_dot dot)
 {
-    uint32_t holders = oracle_hint_holders(sim, key, dot);
+    uint32_t holders = 0;
 
     for (uint32_t i = 0; i < sim->node_count; i++) {
         struct sim_node *node = &sim->nodes[i];
@@ -242,6 +248,11 @@ uint32_t oracle_holders(struct sim *sim, const struct sim_key *key, struct dynkv
             holders |= 1u << i;
     }
     return holders;
+}
+
+uint32_t oracle_holders(struct sim *sim, const struct sim_key *key, struct dynkv_dot dot)
+{
+    return oracle_record_holders(sim, key, dot) | oracle_hint_holders(sim, key, dot);
 }
 
 uint32_t oracle_replica_holders(struct sim *sim, const struct dynkv_ring *ring,
@@ -452,7 +463,8 @@ static const struct dynkv_sibling *change_new_sibling(struct sim *sim,
         const struct dynkv_sibling *sibling = &change->after.siblings[i];
 
         /* A fallback that coordinates stamps with an actor made for the hint. */
-        if ((change->is_hint || sibling->dot.actor == change->node->actor) &&
+        if ((change->is_hint || sibling->dot.actor == change->node->actor ||
+             sibling->dot.actor == change->node->actor_before) &&
             !oracle_applied(sim, sibling->dot))
             return sibling;
     }
@@ -496,17 +508,20 @@ struct state_node {
 };
 
 /* An object that was not looked at before is looked at closely. */
-static void oracle_state(struct sim *sim, struct sim_key *key, const struct dynkv_object *object)
+static void oracle_state(struct sim *sim, const struct sim_node *node, struct sim_key *key,
+                         const struct dynkv_object *object)
 {
     uint64_t digest = dynkv_object_digest(object);
-    struct state_node *node;
+    struct state_node *state;
 
     if (dynkv_map_find(&key->states, digest))
         return;
-    node = dynkv_arena_calloc(&sim->arena, 1, sizeof *node);
-    dynkv_map_add(&key->states, &node->by_hash, digest);
+    state = dynkv_arena_calloc(&sim->arena, 1, sizeof *state);
+    dynkv_map_add(&key->states, &state->by_hash, digest);
     check_return(sim, key, object);
     check_vanish_state(sim, key, object);
+    if (node)
+        check_merge_laws(sim, node, key, object);
 }
 
 /* A record is deleted because it was reaped. */
@@ -515,8 +530,9 @@ static void oracle_record_gone(struct sim *sim, struct sim_node *node, struct si
 {
     const struct dynkv_buf *before =
         cell->newest_life == node->life ? &cell->newest : &cell->record;
-    struct dynkv_object object = object_of(sim, dynkv_buf_slice(before));
+    struct dynkv_object object = oracle_object(sim, dynkv_buf_slice(before));
 
+    sim->repair.reaped += sim->repair.is_watched;
     if (key)
         check_reap(sim, node, key, &object);
     dynkv_buf_reset(&cell->newest);
@@ -524,13 +540,15 @@ static void oracle_record_gone(struct sim *sim, struct sim_node *node, struct si
 }
 
 /*
- * A hint is deleted because its member said that it has it.  If that one's disk was lost since, what only the
- * two of them had is gone with it; if it was not, it has to be there, which the last checks see.
+ * A hint is deleted because its member said that it has it.  If that one's disk was lost since, or it was excluded,
+ * which this node has not heard, what only the two of them had is gone with it; if not, it has to be there, which
+ * the last checks see.
  */
 static void oracle_hint_gone(struct sim *sim, struct sim_node *node, struct sim_key *key,
                              struct sim_cell *cell)
 {
-    struct dynkv_object hint = object_of(sim, dynkv_buf_slice(&cell->record));
+    struct dynkv_object hint = oracle_object(sim, dynkv_buf_slice(&cell->record));
+    const struct sim_node *home = sim_node_by_id(sim, cell->keyspace);
 
     if (key)
         check_hint_gone(sim, node, key, cell->keyspace, &hint);
@@ -538,7 +556,8 @@ static void oracle_hint_gone(struct sim *sim, struct sim_node *node, struct sim_
     dynkv_buf_reset(&cell->newest);
     cell->newest_life = node->life;
     for (struct sim_applied *it = key ? key->applied : NULL; it; it = it->next_of_key)
-        if (it->lost_from && dynkv_version_covers(&hint.version, it->dot) &&
+        if ((it->lost_from || (home && home->is_excluded)) &&
+            dynkv_version_covers(&hint.version, it->dot) &&
             !(oracle_holders(sim, key, it->dot) & ~(1u << node->index)))
             it->may_be_lost = true;
 }
@@ -546,7 +565,7 @@ static void oracle_hint_gone(struct sim *sim, struct sim_node *node, struct sim_
 struct dynkv_object oracle_cell_object(struct sim *sim, const struct sim_node *node,
                                        const struct sim_cell *cell)
 {
-    return object_of(
+    return oracle_object(
         sim, dynkv_buf_slice(cell->newest_life == node->life ? &cell->newest : &cell->record));
 }
 
@@ -578,10 +597,10 @@ void check_on_changed(struct sim *sim, struct sim_node *node,
         return;
     }
     before = cell->newest_life == node->life ? &cell->newest : &cell->record;
-    change.before_bytes = record_object(dynkv_buf_slice(before));
-    change.after_bytes = record_object(store->record);
-    change.before = object_of(sim, dynkv_buf_slice(before));
-    change.after = object_of(sim, store->record);
+    change.before_bytes = oracle_record_object(dynkv_buf_slice(before));
+    change.after_bytes = oracle_record_object(store->record);
+    change.before = oracle_object(sim, dynkv_buf_slice(before));
+    change.after = oracle_object(sim, store->record);
     if (sim->report.found)
         return;
     new_sibling = change_new_sibling(sim, &change);
@@ -595,7 +614,7 @@ void check_on_changed(struct sim *sim, struct sim_node *node,
     check_stays(sim, &change);
     check_limits_change(sim, &change);
     check_reaped(sim, change.key, &change.after, node->name);
-    oracle_state(sim, change.key, &change.after);
+    oracle_state(sim, node, change.key, &change.after);
     dynkv_buf_reset(&cell->newest);
     dynkv_put_raw(&cell->newest, store->record);
     cell->newest_life = node->life;
@@ -604,7 +623,7 @@ void check_on_changed(struct sim *sim, struct sim_node *node,
 void check_on_durable(struct sim *sim, struct sim_node *node,
                       const struct dynkv_effect_store *store)
 {
-    struct dynkv_object object = object_of(sim, store->record);
+    struct dynkv_object object = oracle_object(sim, store->record);
 
     if (sim->options->trace)
         sim_trace(sim, "%s has on disk %.*s %s", node->name, (int)store->key.len,
@@ -616,7 +635,7 @@ void check_on_seen(struct sim *sim, struct sim_key *key, const struct dynkv_obje
 {
     check_dots(sim, key, object, "a reply");
     oracle_note_durable(sim, object);
-    oracle_state(sim, key, object);
+    oracle_state(sim, NULL, key, object);
 }
 
 /* ---- replies, ticks ---- */
@@ -636,6 +655,9 @@ static void reply_put(struct sim *sim, struct sim_client *client, struct sim_nod
             check_acks(sim, node, write, &reply->results[i]);
             check_put_answer(sim, write, &reply->results[i]);
         }
+        if (reply->results[i].error && reply->results[i].error != DYNKV_UNAVAILABLE && client &&
+            client->tries == 1 && !sim->swarm.duplicate)
+            check_refused(sim, node, write, (enum dynkv_error)reply->results[i].error);
         if (reply->results[i].error == DYNKV_SIBLINGS_LIMIT && sim->ring_count == 1 &&
             sim_key_is_on(sim, sim->rings[0], write->key, node->id))
             node->refused_replies++; /* refused here, not by a node it was sent on to */
@@ -666,7 +688,10 @@ void check_on_sent(struct sim *sim, struct sim_node *node, uint32_t first)
 {
     for (uint32_t i = first; i < node->effects.send_count; i++)
         sim_hash(sim, dynkv_hash(node->effects.sends[i].message, node->index));
+    sim_rings_note(sim, node);
     check_identity_sent(sim, node, first);
+    check_limits_sent(sim, node, first);
+    check_repair_sent(sim, node, first);
 }
 
 void check_on_tick(struct sim *sim, struct sim_node *node)
@@ -676,6 +701,7 @@ void check_on_tick(struct sim *sim, struct sim_node *node)
         return; /* now and then is enough */
     check_ring(sim, node);
     check_limits_tick(sim, node);
+    check_trees(sim, node);
 }
 
 void oracle_fini(struct sim *sim)

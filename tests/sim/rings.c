@@ -35,6 +35,14 @@ const struct dynkv_ring *sim_ring_note(struct sim *sim, const struct sim_node *n
     return ring;
 }
 
+void sim_rings_note(struct sim *sim, const struct sim_node *node)
+{
+    if (dynkv_node_is_member(node->core))
+        sim_ring_note(sim, node, false);
+    if (dynkv_node_other_ring(node->core))
+        sim_ring_note(sim, node, true);
+}
+
 uint32_t sim_key_replicas(const struct sim *sim, const struct dynkv_ring *ring,
                           const struct sim_key *key, uint64_t out[DYNKV_REPLICAS_MAX])
 {

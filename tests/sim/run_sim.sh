@@ -1,13 +1,22 @@
 #!/usr/bin/env bash
-# The simulator's test: fixed seeds, found seeds, the same trace twice, and every mutant caught.
+# The simulator's test: fresh seeds, found seeds, the same trace twice, and every mutant caught.
 #
-#   tests/sim/run_sim.sh PROGRAM [SEEDS]        the last line is "sim: N passed, N failed"
+#   tests/sim/run_sim.sh PROGRAM [SEEDS [FIRST]]        the last line is "sim: N passed, N failed"
+#
+# The first seed follows from the commit, so every commit tries other seeds, and whoever has the commit tries
+# the very same ones; without git it is 1.  It is printed.
 set -u
 HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-SIM=$1 SEEDS=${2:-300} MUTANT_SEEDS=500
+SIM=$1 SEEDS=${2:-300} MUTANT_SEEDS=500 JOBS=${JOBS:-$(nproc)}
 PASSED=0 FAILED=0
 LOGS=$(mktemp -d)
 trap 'rm -rf "$LOGS"' EXIT
+
+first_seed() {
+    local commit
+    commit=$(git -C "$HERE" rev-parse HEAD 2>/dev/null) || commit=0
+    echo $((16#${commit:0:10} + 1))
+}
 
 verdict() { # verdict STATUS WHAT [LOG]: counts, and shows what failed
     if [ "$1" -eq 0 ]; then
@@ -20,14 +29,15 @@ verdict() { # verdict STATUS WHAT [LOG]: counts, and shows what failed
     fi
 }
 
-fixed_seeds() { # two at a time: each is one thread
-    local half=$((SEEDS / 2)) status=0
-    "$SIM" --quiet --seeds 1..$half >"$LOGS/a" 2>&1 &
-    local first=$!
-    "$SIM" --quiet --seeds $((half + 1))..$SEEDS >"$LOGS/b" 2>&1
-    verdict $? "seeds $((half + 1)) to $SEEDS hold every invariant" "$LOGS/b"
-    wait $first || status=$?
-    verdict $status "seeds 1 to $half hold every invariant" "$LOGS/a"
+fresh_seeds() { # two at a time: each is one thread
+    local half=$((FIRST + SEEDS / 2)) last=$((FIRST + SEEDS - 1)) status=0
+    echo "seeds of this commit: $SIM --quiet --seeds $FIRST..$last"
+    "$SIM" --quiet --seeds "$FIRST..$((half - 1))" >"$LOGS/a" 2>&1 &
+    local other=$!
+    "$SIM" --quiet --seeds "$half..$last" >"$LOGS/b" 2>&1
+    verdict $? "seeds $half to $last hold every invariant" "$LOGS/b"
+    wait $other || status=$?
+    verdict $status "seeds $FIRST to $((half - 1)) hold every invariant" "$LOGS/a"
     tail -qn 1 "$LOGS/a" "$LOGS/b"
 }
 
@@ -50,20 +60,27 @@ found_seeds() { # lines of regressions: arguments, then what it was
     done <"$HERE/regressions"
 }
 
+mutant() { # mutant NAME INVARIANT: leaves its status in a file
+    "$SIM" --quiet --seeds 1..$MUTANT_SEEDS --mutate "$1" --until "$2" >"$LOGS/mutant-$1" 2>&1
+    echo $? >"$LOGS/status-$1"
+}
+
 mutants() {
     local name invariant listed
+    export -f mutant
+    export SIM LOGS MUTANT_SEEDS
+    grep -v '^#' "$HERE/mutants" | xargs -P "$JOBS" -L 1 bash -c 'mutant "$1" "$2"' mutant
     while read -r name invariant; do
         case $name in '' | '#'*) continue ;; esac
-        "$SIM" --quiet --seeds 1..$MUTANT_SEEDS --mutate "$name" --until "$invariant" \
-            >"$LOGS/mutant" 2>&1
-        verdict $? "mutant $name is caught by invariant $invariant" "$LOGS/mutant"
+        verdict "$(cat "$LOGS/status-$name")" "mutant $name is caught by invariant $invariant" "$LOGS/mutant-$name"
     done <"$HERE/mutants"
     listed=$("$SIM" --mutate help | awk '{ print $1 }' | sort)
     [ "$listed" = "$(sed -E '/^#/d; s/ .*//' "$HERE/mutants" | sort)" ]
     verdict $? "every mutant has an invariant that must catch it"
 }
 
-fixed_seeds
+FIRST=${3:-$(first_seed)}
+fresh_seeds
 same_trace
 found_seeds
 mutants

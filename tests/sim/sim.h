@@ -3,6 +3,7 @@
  *
  *   main.c      arguments, seeds, summary            report.c   violations, seed lines, the trace
  *   swarm.c     what a seed draws                    run.c      a seed's phases: birth, safety, healing
+ *   trial.c     what a healed cluster is put to
  *   queue.c     virtual time: what happens next      cluster.c  nodes: life, steps, effects
  *   network.c   frames and requests on their way     disk.c     stores that take time and lose things
  *   faults.c    when what breaks                     workload.c clients; read.c scan.c their reads
@@ -32,6 +33,7 @@
 #define SIM_KEYSPACES_MAX 3u
 #define SIM_BATCH_MAX     6u /* items of one client request */
 #define SIM_CHANGES_MAX   256u
+#define SIM_STATES_KEPT   8u /* of each key, to be merged with each other */
 #define SIM_WALL_START_MS 1700000000000u
 #define SIM_MS            1000u /* microseconds of virtual time */
 #define SIM_SECOND        1000000u
@@ -46,7 +48,7 @@ struct sim;
     X(DUPLICATE, duplicate, "messages come twice")                               \
     X(DELAY, delay, "messages are late and overtake each other")                 \
     X(PARTITION, partition, "links are cut: in halves, one way, one node alone") \
-    X(CRASH, crash, "nodes crash and restart")                                   \
+    X(CRASH, crash, "nodes crash, or stop cleanly, and restart")                 \
     X(PAUSE, pause, "nodes stop for a while, and go on")                         \
     X(CLOCK, clock, "clocks drift and jump both ways")                           \
     X(SLOW_DISK, slow_disk, "a disk is slow for a while")                        \
@@ -75,6 +77,12 @@ struct sim_options {
     bool trace, quiet;
 };
 
+enum sim_trial {
+    SIM_TRIAL_NONE,
+    SIM_TRIAL_ABSENT,
+    SIM_TRIAL_REPAIR,
+};
+
 struct sim_keyspace_plan {
     uint8_t n, r, w;
     uint64_t ttl_ms;
@@ -98,6 +106,10 @@ struct sim_swarm {
     uint32_t client_deadline_ms;
     int64_t client_skew_ms, node_skew_ms; /* at most, either way */
     uint32_t reap_interval_ms;
+    uint32_t strict_share;               /* percent of the puts */
+    uint32_t hints_max, hints_bytes_max; /* 0: as many as anybody would */
+    uint32_t sync_every_ms;
+    uint32_t trial; /* enum sim_trial */
 };
 
 /* ---- the queue ---- */
@@ -156,6 +168,7 @@ struct sim_disk {
     struct dynkv_avl cells; /* records */
     struct dynkv_avl hints; /* partition 0, keyspace: whom it is for, key: as the core makes it */
     struct dynkv_buf state, lease;
+    bool is_clean; /* the last run stopped cleanly */
 };
 
 struct sim_job {
@@ -178,7 +191,8 @@ struct sim_node {
     struct dynkv_node *core; /* NULL while it is down */
     struct dynkv_effects effects;
     uint32_t index, life; /* life: raised by every start and stop */
-    uint64_t id, actor;
+    uint64_t id;
+    uint64_t actor, actor_before; /* now, and before the last step */
     bool is_wiped;   /* came back empty: it is no member, and cannot become one by itself */
     uint64_t old_id; /* whom the others still list, when it was wiped */
     bool flush_due;
@@ -203,9 +217,12 @@ struct sim_node {
     bool has_left;   /* what an old copy of its store brings back counts for nothing, either */
     bool was_unsure; /* an old copy of its store may have brought it back behind the others */
     uint64_t changes_seen;
+    uint64_t refused_hints; /* REPLICATE answered OVERLOADED, by this life */
 };
 
 void sim_node_start(struct sim *sim, struct sim_node *node);
+/* Carries out all that it asked for, and marks the store clean, before it goes. */
+void sim_node_stop(struct sim *sim, struct sim_node *node);
 /* Loses all that is not durable; what is being synced is there or not, whole. */
 void sim_node_crash(struct sim *sim, struct sim_node *node);
 void sim_node_wipe(struct sim *sim, struct sim_node *node);
@@ -223,6 +240,7 @@ void sim_disk_start_job(struct sim *sim, struct sim_node *node);
 void sim_disk_on_read(struct sim *sim, struct sim_node *node);
 void sim_disk_on_sync(struct sim *sim, struct sim_node *node);
 void sim_disk_lose_jobs(struct sim *sim, struct sim_node *node);
+void sim_disk_finish_jobs(struct sim *sim, struct sim_node *node);
 
 /* ---- network ---- */
 
@@ -273,7 +291,7 @@ struct sim_client {
     uint64_t serial; /* of the call that is waited for */
     uint32_t node;   /* asked */
     uint32_t tries;
-    uint8_t keyspace, r, w;
+    uint8_t keyspace, r, w, put_flags;
     struct sim_write *writes[SIM_BATCH_MAX];
     struct sim_need needs[SIM_KEYS_MAX];
     uint32_t need_count;
@@ -324,6 +342,7 @@ struct sim_write {
     uint64_t client, sequence;
     uint64_t client_clock; /* stamped on the request */
     uint8_t item_flags, w; /* w: what the request asks for, never 0 */
+    bool is_strict;
     struct dynkv_slice context_bytes;
     struct dynkv_version context;
     uint64_t expires_at_ms;
@@ -370,6 +389,15 @@ struct sim_key {
     uint64_t reaped_us;          /* when something was, last */
     uint32_t loss_epoch;         /* raised when a disk that held some of it is lost */
     struct dynkv_map states;     /* digests of the objects that were checked */
+    struct dynkv_slice merge_states[SIM_STATES_KEPT]; /* the last of them */
+    uint32_t merge_count;
+};
+
+/* What anti-entropy sent, while it is watched. */
+struct sim_repair {
+    bool is_watched;
+    uint64_t objects, leaves, find_bytes;
+    uint64_t reaped; /* records meanwhile: until all have done so, trees differ */
 };
 
 struct sim_report {
@@ -412,6 +440,7 @@ struct sim {
     bool probe_answered;
     struct dynkv_slice probe_answer;
     struct sim_write *probe_write;
+    struct sim_repair repair;
     struct dynkv_arena arena; /* of the seed */
     struct dynkv_arena step_arena;
     struct dynkv_buf scratch;
@@ -425,6 +454,8 @@ struct sim {
 const struct dynkv_ring *sim_ring_of(const struct sim *sim, uint64_t version);
 /* Remembers the one that readers use on the node, or the other one that it writes to. */
 const struct dynkv_ring *sim_ring_note(struct sim *sim, const struct sim_node *node, bool other);
+/* After each step: a change may come and go within one. */
+void sim_rings_note(struct sim *sim, const struct sim_node *node);
 uint32_t sim_key_replicas(const struct sim *sim, const struct dynkv_ring *ring,
                           const struct sim_key *key, uint64_t out[DYNKV_REPLICAS_MAX]);
 bool sim_key_is_on(const struct sim *sim, const struct dynkv_ring *ring, const struct sim_key *key,
@@ -447,6 +478,11 @@ void sim_run_for(struct sim *sim, uint64_t us);
 /* Runs one seed to its end or first violation, which is then in sim->report. */
 void sim_run_seed(struct sim *sim, const struct sim_options *options, uint64_t seed);
 void sim_fini(struct sim *sim);
+void sim_run_for(struct sim *sim, uint64_t us);
+/* A write outside of the workload; false: it was not answered OK. */
+bool sim_probe_write(struct sim *sim, struct sim_key *key, struct sim_node *node, uint8_t w,
+                     uint8_t put_flags);
+void sim_trial(struct sim *sim);
 void sim_swarm_draw(struct sim_swarm *swarm, const struct sim_options *options, uint64_t seed);
 void sim_swarm_print(const struct sim_swarm *swarm, char *out, size_t size);
 void sim_faults_start(struct sim *sim);

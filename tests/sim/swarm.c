@@ -120,11 +120,18 @@ void sim_swarm_draw(struct sim_swarm *swarm, const struct sim_options *options, 
     swarm_draw_network(swarm, &random);
     swarm_draw_clients(swarm, &random);
     swarm->gather_us = PICK(&random, 0, 0, 200, 3000);
-    swarm->read_us = PICK(&random, 5, 50, 500);
+    swarm->read_us = PICK(&random, 5, 50, 500, 5000);
     swarm->sync_us = PICK(&random, 20, 200, 2000, 10000);
     swarm->fault_every_us = PICK(&random, 5000, 20000, 80000, 300000);
     swarm->client_skew_ms = PICK(&random, 0, 20, 5000, 40000);
     swarm->node_skew_ms = PICK(&random, 0, 50, 3000, 40000, 100000);
+    swarm->strict_share = PICK(&random, 0, 0, 30, 100);
+    swarm->sync_every_ms = PICK(&random, 0, 300, 1000);
+    swarm->trial = PICK(&random, SIM_TRIAL_NONE, SIM_TRIAL_ABSENT, SIM_TRIAL_REPAIR);
+    if (swarm->trial != SIM_TRIAL_ABSENT) { /* who may not keep a hint cannot stand in */
+        swarm->hints_max = PICK(&random, 0, 0, 1, 2, 4, 15);
+        swarm->hints_bytes_max = PICK(&random, 0, 0, 150, 600);
+    }
     swarm->reap_interval_ms = PICK(&random, 20, 20, 100, 300);
     if (sim_below(&random, 6) == 0)
         swarm_draw_deletes(swarm, &random);

@@ -198,6 +198,7 @@ static void put_send(struct sim *sim, struct sim_client *client)
     struct dynkv_put body = {
         .keyspace = sim->keyspaces[client->keyspace].id,
         .w = client->w,
+        .flags = client->put_flags,
         .client = client->id,
         .sequence = client->sequence,
     };
@@ -229,12 +230,15 @@ static void put_begin(struct sim *sim, struct sim_client *client)
     sim_client_begin(sim, client, SIM_OP_PUT);
     client->sequence++;
     client->w = sim_draw_quorum(sim, plan->w, plan->n);
+    client->put_flags =
+        sim_percent(&sim->work_random, sim->swarm.strict_share) ? DYNKV_PUT_STRICT : 0;
     for (uint32_t i = 0; i < count; i++) {
         struct sim_key *key = workload_key(sim, client->keyspace);
 
         if (client_has_key(client, key, drawn))
             continue;
         client->writes[drawn] = write_draw(sim, client, key);
+        client->writes[drawn]->is_strict = client->put_flags != 0;
         client->writes[drawn++]->w = client->w;
     }
     client->node = workload_node_for(sim, client, client->writes[0]->key);
