@@ -108,6 +108,7 @@ bool live_client_ask(struct live_client *client, uint8_t type, const void *body,
                      uint32_t deadline_ms, struct live_answer *answer);
 /* A counter of the node, by its name in STATUS. */
 uint64_t live_counter(struct live_client *client, const char *name);
+uint64_t live_status_counter(const struct dynkv_status_reply *status, const char *name);
 void live_answer_free(struct live_answer *answer);
 void live_client_close(struct live_client *client);
 /* Closes what tests left open. */

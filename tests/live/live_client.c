@@ -206,19 +206,25 @@ uint32_t live_get(struct live_client *client, uint64_t keyspace, const char *key
     return alive;
 }
 
+uint64_t live_status_counter(const struct dynkv_status_reply *status, const char *name)
+{
+    for (uint32_t i = 0; i < status->counter_count; i++)
+        if (dynkv_slice_equal(status->counters[i].name, dynkv_slice_text(name)))
+            return status->counters[i].value;
+    CHECK(false, "STATUS has no counter %s", name);
+    return 0;
+}
+
 uint64_t live_counter(struct live_client *client, const char *name)
 {
     struct dynkv_status body = {0};
     struct live_answer answer;
-    uint64_t value = UINT64_MAX;
+    uint64_t value;
 
     CHECK(live_client_ask(client, DYNKV_MESSAGE_STATUS, &body, 5000, &answer),
           "no answer to STATUS");
     expect_type(&answer, DYNKV_MESSAGE_STATUS_REPLY);
-    for (uint32_t i = 0; i < answer.body.status_reply.counter_count; i++)
-        if (dynkv_slice_equal(answer.body.status_reply.counters[i].name, dynkv_slice_text(name)))
-            value = answer.body.status_reply.counters[i].value;
+    value = live_status_counter(&answer.body.status_reply, name);
     live_answer_free(&answer);
-    CHECK(value != UINT64_MAX, "STATUS has no counter %s", name);
     return value;
 }

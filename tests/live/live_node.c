@@ -292,6 +292,7 @@ static bool members_are(void *context)
     struct dynkv_status body = {0};
     struct live_answer answer;
     uint32_t up = 0, down = 0;
+    bool sure = false;
 
     if (!live_client_ask(expected->client, DYNKV_MESSAGE_STATUS, &body, 1000, &answer))
         return false;
@@ -302,9 +303,10 @@ static bool members_are(void *context)
             up += status->members[i].left == 0;
         down = status->down_count;
         up -= down;
+        sure = live_status_counter(status, "unsure") == 0;
     }
     live_answer_free(&answer);
-    return up == expected->up && down == expected->down;
+    return sure && up == expected->up && down == expected->down;
 }
 
 void live_await_members(struct live_node *node, uint32_t up, uint32_t down)

@@ -369,36 +369,6 @@ static void a_stop_amid_writes_keeps_what_was_acknowledged(void)
     acknowledged_writes_survive(SIGTERM, 0);
 }
 
-/* Starts n1 again and tells whether it says that it took a new actor. */
-static bool takes_a_new_actor(const char *sync)
-{
-    struct live_node *node =
-        start_alone(&(struct live_node_options){.name = "n1", .extra = {"--sync", sync}});
-    char log[LIVE_LOG_MAX];
-
-    live_node_log(node, log);
-    return strstr(log, "goes on as a new actor");
-}
-
-static void a_store_that_may_have_lost_writes_gets_a_new_actor(void)
-{
-    struct live_node *node =
-        start_alone(&(struct live_node_options){.name = "n1", .extra = {"--sync", "interval"}});
-    struct live_client *client = live_client_open(live_node_client_url(node));
-    uint64_t keyspace = live_keyspace(client, "live", 1, 1, 1);
-
-    put_keys(client, keyspace, KEYS, 1);
-    stop_cleanly(node);
-    CHECK(!takes_a_new_actor("interval"), "after a clean stop nothing is lost");
-    check_keys(client, keyspace, KEYS, 1);
-    live_node_signal(node, SIGKILL);
-    live_node_await_exit(node);
-    CHECK(takes_a_new_actor("always"), "it is the mode of the run that was killed that counts");
-    live_node_signal(node, SIGKILL);
-    live_node_await_exit(node);
-    CHECK(!takes_a_new_actor("always"), "a run that synced every write has lost none");
-}
-
 /* ---- trouble ---- */
 
 static void garbage_leaves_the_node_serving(void)
@@ -483,8 +453,8 @@ const struct live_test live_tests[] = {
     {"a stop amid writes keeps what was acknowledged",
      a_stop_amid_writes_keeps_what_was_acknowledged},
     {"a kill keeps acknowledged writes", a_kill_keeps_acknowledged_writes},
-    {"a store that may have lost writes gets a new actor",
-     a_store_that_may_have_lost_writes_gets_a_new_actor},
+    {"a store that was killed gets a new actor", a_store_that_was_killed_gets_a_new_actor},
+    {"an old copy of a store gets a new actor", an_old_copy_of_a_store_gets_a_new_actor},
     {"a killed node catches up without any read", a_killed_node_catches_up_without_any_read},
     {"garbage on every socket leaves the node serving", garbage_leaves_the_node_serving},
     {"two dead nodes make a quorum unavailable, in time", two_dead_nodes_make_a_quorum_unavailable},

@@ -21,6 +21,10 @@ void a_join_is_cancelled_amid_its_transfer(void);
 
 extern const struct live_test live_tests[];
 
+/* live_restart.c */
+void a_store_that_was_killed_gets_a_new_actor(void);
+void an_old_copy_of_a_store_gets_a_new_actor(void);
+
 /* live_sync.c */
 void a_killed_node_catches_up_without_any_read(void);
 
