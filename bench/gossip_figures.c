@@ -269,7 +269,7 @@ static void run_start(struct run *run, uint32_t at)
     char text[64];
     struct dynkv_node_config config = {
         .id = at + 1,
-        .actor = at + 1,
+        .run = at + 1,
         .seed = dynkv_random_next(&run->random),
         .now_ms = NOW_MS + run->ms,
         .zone = dynkv_slice_text("zone"),
