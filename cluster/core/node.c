@@ -220,7 +220,7 @@ static const char *dispatch_refusal(const struct dynkv_node *node, uint8_t type)
     if (node->self->info.excluded && !mutant_is(node, DYNKV_MUTANT_EXCLUDED_COUNT))
         return "was excluded from the cluster: start it anew with an empty data folder";
     if (node->counters.unsure && (type == DYNKV_MESSAGE_GET || type == DYNKV_MESSAGE_PUT ||
-                         type == DYNKV_MESSAGE_SCAN || type == DYNKV_MESSAGE_VERIFY))
+                                  type == DYNKV_MESSAGE_SCAN || type == DYNKV_MESSAGE_VERIFY))
         return "came back with a store that may have forgotten something, and waits to hear from "
                "the "
                "others";
