@@ -631,7 +631,8 @@ static void modify_move(DynkvModifyState *state, const DynkvOldRow *old, const D
 {
     if (state->unique)
         dynkv_unique_move(state->unique, old->key, row->key, row->partition_len);
-    dynkv_writer_move(state->writer, old->key, old->partition_len, old->version, row);
+    dynkv_writer_move(state->writer, old->key, old->partition_len, old->version, row,
+                      state->unique != NULL);
 }
 
 TupleTableSlot *dynkvExecForeignUpdate(EState *estate, ResultRelInfo *result, TupleTableSlot *slot,

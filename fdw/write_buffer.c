@@ -450,12 +450,13 @@ static void buffer_follow(DynkvBuffered *write, const DynkvBuffered *before)
     bool has_context = buffer_is_version(&write->write);
 
     if (before->write.is_delete || !write->write.is_delete || before->command != write->command) {
-        write->is_new = before->is_new || write->is_new;
+        write->is_new = (before->is_new || write->is_new) && !before->write.has_context;
     } else {
         CommandId command = write->command;
 
         *write = *before;
         write->command = command;
+        write->is_new = before->is_new && !has_context;
     }
     if (before->write.has_context) {
         context = before->write.context;
