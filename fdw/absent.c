@@ -23,16 +23,35 @@ typedef struct AbsentBatch {
     int count, room;
 } AbsentBatch;
 
-char *dynkv_absent_describe(Oid relid, struct dynkv_slice key)
+static char *absent_key_text(Oid relid, struct dynkv_slice key)
 {
-    Relation rel = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
+    Relation rel = try_relation_open(relid, AccessShareLock);
     char *text;
 
     if (!rel)
-        return dynkv_hex(key);
+        return NULL;
     text = dynkv_codec_describe_key(dynkv_codec_create(rel, dynkv_table_options(rel)), rel, key);
     relation_close(rel, NoLock);
     return text;
+}
+
+/* The transaction may have altered the key since.  An error is not passed on, as the caller's follows. */
+char *dynkv_absent_describe(Oid relid, struct dynkv_slice key)
+{
+    MemoryContext context = CurrentMemoryContext;
+    char *volatile text = NULL;
+
+    PG_TRY();
+    {
+        text = absent_key_text(relid, key);
+    }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(context);
+        FlushErrorState();
+    }
+    PG_END_TRY();
+    return text ? text : dynkv_hex(key);
 }
 
 /* ---- reading ---- */
@@ -85,12 +104,11 @@ static struct dynkv_slice absent_version(const struct dynkv_version *version)
 
 static DYNKV_NORETURN void absent_violation(const AbsentBatch *batch, struct dynkv_slice key)
 {
-    Oid relid = batch->options.relid;
+    const char *text = dynkv_absent_describe(batch->options.relid, key); /* not within ereport */
 
     ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
                     errmsg("duplicate key in foreign table \"%s\"", batch->kept->unique_table),
-                    errdetail("Key %s was inserted by another session in the meantime.",
-                              dynkv_absent_describe(relid, key)),
+                    errdetail("Key %s was inserted by another session in the meantime.", text),
                     errhint("Nothing of this transaction was written.  Try it again.")));
 }
 

@@ -35,7 +35,10 @@ extern void dynkv_absent_check(DynkvTxnBuffer *kept);
  * is one of them, in the current memory context.
  */
 extern int dynkv_absent_give_way(DynkvPipeline *pipeline, struct dynkv_slice *key);
-/* "(id)=(1)": for a unique_violation's detail.  relid: the table, which may be gone by now. */
+/*
+ * "(id)=(1)", or the bytes if the table relid is gone or another by now: for the error that the caller raises
+ * next, in any case, and not within its ereport.
+ */
 extern char *dynkv_absent_describe(Oid relid, struct dynkv_slice key);
 
 #endif

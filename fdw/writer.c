@@ -105,15 +105,17 @@ static void writer_give_way(const DynkvWriter *writer)
 {
     struct dynkv_slice key;
     int lost = dynkv_absent_give_way(writer->pipeline, &key);
+    const char *text;
 
-    if (lost > 0)
-        ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
-                        errmsg("duplicate key in foreign table \"%s\"", writer->table),
-                        errdetail("Key %s was inserted by another session at the same moment, "
-                                  "whose row stays.  " UINT64_FORMAT
-                                  " other rows of this statement were written.",
-                                  dynkv_absent_describe(writer->options->relid, key),
-                                  dynkv_writer_flushed(writer) - (uint64)lost)));
+    if (lost == 0)
+        return;
+    text = dynkv_absent_describe(writer->options->relid, key);
+    ereport(ERROR,
+            (errcode(ERRCODE_UNIQUE_VIOLATION),
+             errmsg("duplicate key in foreign table \"%s\"", writer->table),
+             errdetail("Key %s was inserted by another session at the same moment, whose "
+                       "row stays.  " UINT64_FORMAT " other rows of this statement were written.",
+                       text, dynkv_writer_flushed(writer) - (uint64)lost)));
 }
 
 void dynkv_writer_finish(DynkvWriter *writer)
