@@ -6,6 +6,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "base/hash.h"
 #include "fdw/absent.h"
 #include "fdw/codec.h"
 #include "fdw/column.h"
@@ -188,9 +189,16 @@ void dynkv_absent_check(DynkvTxnBuffer *kept)
 
 /* ---- after it was sent ---- */
 
+/* Clocks of several nodes may give two rows one time. */
+static bool absent_is_ours(const struct dynkv_sibling *sibling, const DynkvCrowded *crowded)
+{
+    return sibling->timestamp == crowded->timestamp &&
+           dynkv_hash(sibling->value, 0) == crowded->value_hash;
+}
+
 /* The row that was there first, of those that are alive beside ours; *ours: ours is there still. */
 static const struct dynkv_sibling *absent_first(const struct dynkv_object *object,
-                                                uint64 our_timestamp, bool *ours)
+                                                const DynkvCrowded *crowded, bool *ours)
 {
     const struct dynkv_sibling *first = NULL;
     uint64 now_ms = dynkv_now_ms();
@@ -201,7 +209,7 @@ static const struct dynkv_sibling *absent_first(const struct dynkv_object *objec
 
         if (dynkv_sibling_is_dead(sibling, now_ms))
             continue;
-        if (sibling->timestamp == our_timestamp)
+        if (absent_is_ours(sibling, crowded))
             *ours = true;
         else if (!first || sibling->timestamp < first->timestamp)
             first = sibling;
@@ -254,7 +262,7 @@ int dynkv_absent_give_way(DynkvPipeline *pipeline, struct dynkv_slice *key)
     for (int i = 0; reads && i < count; i++) {
         const struct dynkv_object *object = &reads[i].object;
         bool ours;
-        const struct dynkv_sibling *first = absent_first(object, crowded[i].timestamp, &ours);
+        const struct dynkv_sibling *first = absent_first(object, &crowded[i], &ours);
 
         if (!first)
             continue; /* what stands beside it is a tombstone */

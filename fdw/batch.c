@@ -208,7 +208,7 @@ void dynkv_batch_each_crowded(const DynkvBatch *batch, DynkvCrowdedVisit visit, 
 
     for (uint32 i = 0; i < count; i++)
         if (batch->is_new[i] && results[i].error == DYNKV_OK && results[i].siblings > 1)
-            visit(&batch->writes[i].at, results[i].timestamp, arg);
+            visit(&batch->writes[i], results[i].timestamp, arg);
 }
 
 void dynkv_batch_reset(DynkvBatch *batch)

@@ -39,8 +39,8 @@ typedef struct DynkvBatchOutcome {
 } DynkvBatchOutcome;
 
 extern void dynkv_batch_outcome(const DynkvBatch *batch, DynkvBatchOutcome *outcome);
-/* Of a batch that is done, new rows beside which other values stand; the key lives until the reset. */
-typedef void (*DynkvCrowdedVisit)(const struct dynkv_key_ref *at, uint64 timestamp, void *arg);
+/* Of a batch that is done, new rows beside which other values stand; timestamp: that the cluster gave it. */
+typedef void (*DynkvCrowdedVisit)(const struct dynkv_write *write, uint64 timestamp, void *arg);
 extern void dynkv_batch_each_crowded(const DynkvBatch *batch, DynkvCrowdedVisit visit, void *arg);
 /* Forgets writes and request. */
 extern void dynkv_batch_reset(DynkvBatch *batch);

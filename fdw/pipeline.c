@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/hash.h"
 #include "fdw/batch.h"
 #include "fdw/pipeline.h"
 
@@ -121,8 +122,9 @@ static void pipeline_note(DynkvPipeline *pipeline, const DynkvBatchOutcome *outc
         dynkv_connection_forget_keyspace(pipeline->connection, pipeline->options->keyspace);
 }
 
-static void pipeline_note_crowded(const struct dynkv_key_ref *at, uint64 timestamp, void *arg)
+static void pipeline_note_crowded(const struct dynkv_write *write, uint64 timestamp, void *arg)
 {
+    const struct dynkv_key_ref *at = &write->at;
     DynkvPipeline *pipeline = arg;
     MemoryContext old = MemoryContextSwitchTo(pipeline->context);
     uint8 *key = palloc(at->key.len);
@@ -138,6 +140,7 @@ static void pipeline_note_crowded(const struct dynkv_key_ref *at, uint64 timesta
     pipeline->crowded[pipeline->crowded_count++] = (DynkvCrowded){
         .at = {.key = dynkv_slice(key, at->key.len), .partition_len = at->partition_len},
         .timestamp = timestamp,
+        .value_hash = dynkv_hash(write->value, 0),
     };
     MemoryContextSwitchTo(old);
 }

@@ -25,7 +25,7 @@ typedef struct DynkvPipelineCounts {
 /* A new row beside which another one stands, as it turned out. */
 typedef struct DynkvCrowded {
     struct dynkv_key_ref at;
-    uint64 timestamp; /* that the cluster gave it */
+    uint64 timestamp, value_hash; /* which of them it is */
 } DynkvCrowded;
 
 /* Where a pipeline leads. */
