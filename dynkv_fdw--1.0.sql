@@ -103,7 +103,7 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION dynkv_publish_table(regclass) IS
-  'stores a foreign table''s definition in its cluster, for IMPORT FOREIGN SCHEMA elsewhere; at once, not at commit';
+  'stores a foreign table''s definition in its cluster, for IMPORT FOREIGN SCHEMA elsewhere';
 
 CREATE FUNCTION dynkv_unpublish_table(server_name text, table_name text)
 RETURNS bool

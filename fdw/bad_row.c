@@ -12,13 +12,14 @@
 /* After so many warnings it is known that there are bad rows. */
 #define BAD_ROW_WARNINGS_MAX 10
 
-/* Of the data: a value that is none, one that a domain forbids, bytes that are no row. */
+/* Of the data: a value that is none, that a domain forbids, that is too much for its type; bytes that are no row. */
 static bool bad_row_is_meant(int sqlstate)
 {
     int category = ERRCODE_TO_CATEGORY(sqlstate);
 
     return category == ERRCODE_DATA_EXCEPTION ||
-           category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION || category == ERRCODE_FDW_ERROR;
+           category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION || category == ERRCODE_FDW_ERROR ||
+           category == ERRCODE_PROGRAM_LIMIT_EXCEEDED; /* 20,000 brackets: too deep for the stack */
 }
 
 /*

@@ -33,6 +33,7 @@ struct DynkvBatch {
     MemoryContext bytes;           /* of keys, values and contexts */
     size_t byte_count;
     struct dynkv_write *writes;
+    bool *is_new;   /* by write */
     int *same_hash; /* by write: the one before it with the same hash, or -1 */
     int count, room;
     batchkeys_hash *keys;
@@ -50,6 +51,7 @@ DynkvBatch *dynkv_batch_create(DynkvGuard *guard)
         AllocSetContextCreate(CurrentMemoryContext, "dynkv batch", ALLOCSET_DEFAULT_SIZES);
     batch->room = BATCH_FIRST_ROOM;
     batch->writes = palloc(sizeof *batch->writes * (size_t)batch->room);
+    batch->is_new = palloc(sizeof *batch->is_new * (size_t)batch->room);
     batch->same_hash = palloc(sizeof *batch->same_hash * (size_t)batch->room);
     batch->keys = batchkeys_create(CurrentMemoryContext, BATCH_FIRST_ROOM, NULL);
     return batch;
@@ -109,6 +111,7 @@ static int batch_new_write(DynkvBatch *batch)
     if (at == batch->room) {
         batch->room *= 2;
         batch->writes = repalloc(batch->writes, sizeof *batch->writes * (size_t)batch->room);
+        batch->is_new = repalloc(batch->is_new, sizeof *batch->is_new * (size_t)batch->room);
         batch->same_hash =
             repalloc(batch->same_hash, sizeof *batch->same_hash * (size_t)batch->room);
     }
@@ -131,7 +134,7 @@ static int batch_place(DynkvBatch *batch, struct dynkv_slice key)
     return at;
 }
 
-void dynkv_batch_add(DynkvBatch *batch, const struct dynkv_write *write)
+void dynkv_batch_add(DynkvBatch *batch, const struct dynkv_write *write, bool is_new)
 {
     int at = batch->is_unique ? batch_new_write(batch) : batch_place(batch, write->at.key);
     struct dynkv_slice key = batch->writes[at].at.key;
@@ -142,6 +145,8 @@ void dynkv_batch_add(DynkvBatch *batch, const struct dynkv_write *write)
     batch->writes[at].at.key = key;
     batch->writes[at].value = batch_copy(batch, write->value);
     batch->writes[at].context = batch_copy(batch, write->context);
+    batch->writes[at].has_context |= is_new; /* an empty one: nothing was seen */
+    batch->is_new[at] = is_new;
 }
 
 void dynkv_batch_send(DynkvBatch *batch, struct dynkv_client *client, uint64 keyspace,
@@ -194,6 +199,16 @@ void dynkv_batch_outcome(const DynkvBatch *batch, DynkvBatchOutcome *outcome)
         if (batch_is_unknown(&results[i], outcome->error))
             outcome->unknown++;
     }
+}
+
+void dynkv_batch_each_crowded(const DynkvBatch *batch, DynkvCrowdedVisit visit, void *arg)
+{
+    uint32 count = 0;
+    const struct dynkv_write_result *results = dynkv_request_writes(batch->request, &count);
+
+    for (uint32 i = 0; i < count; i++)
+        if (batch->is_new[i] && results[i].error == DYNKV_OK && results[i].siblings > 1)
+            visit(&batch->writes[i], results[i].timestamp, arg);
 }
 
 void dynkv_batch_reset(DynkvBatch *batch)

@@ -19,8 +19,11 @@ extern size_t dynkv_batch_bytes(const DynkvBatch *batch);
 /* From now on no key will be added twice, nor asked for. */
 extern void dynkv_batch_expect_unique(DynkvBatch *batch);
 extern bool dynkv_batch_has(const DynkvBatch *batch, struct dynkv_slice key);
-/* Copies the write; one of the same key that is there already gives way to it. */
-extern void dynkv_batch_add(DynkvBatch *batch, const struct dynkv_write *write);
+/*
+ * Copies the write; one of the same key that is there already gives way to it.  is_new: without a context it
+ * replaces nothing, instead of what its coordinator has.
+ */
+extern void dynkv_batch_add(DynkvBatch *batch, const struct dynkv_write *write, bool is_new);
 extern void dynkv_batch_send(DynkvBatch *batch, struct dynkv_client *client, uint64 keyspace,
                              const struct dynkv_call *call);
 extern bool dynkv_batch_is_done(const DynkvBatch *batch);
@@ -36,6 +39,9 @@ typedef struct DynkvBatchOutcome {
 } DynkvBatchOutcome;
 
 extern void dynkv_batch_outcome(const DynkvBatch *batch, DynkvBatchOutcome *outcome);
+/* Of a batch that is done, new rows beside which other values stand; timestamp: that the cluster gave it. */
+typedef void (*DynkvCrowdedVisit)(const struct dynkv_write *write, uint64 timestamp, void *arg);
+extern void dynkv_batch_each_crowded(const DynkvBatch *batch, DynkvCrowdedVisit visit, void *arg);
 /* Forgets writes and request. */
 extern void dynkv_batch_reset(DynkvBatch *batch);
 

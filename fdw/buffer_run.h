@@ -25,7 +25,7 @@ typedef struct DynkvBuffered {
     CommandId command;
     uint8 w; /* as struct dynkv_call has it */
     bool strict;
-    bool is_new; /* the cluster was seen not to have the key */
+    bool is_new; /* the cluster was seen not to have the key, and must not when it is sent */
 } DynkvBuffered;
 
 typedef struct DynkvRun DynkvRun;

@@ -78,6 +78,17 @@ bool dynkv_codec_is_comparable(Oid type, Oid collation)
 
 /* ---- making one ---- */
 
+static void codec_refuse_type(const DynkvCodec *codec, const DynkvColumn *column)
+{
+    const char *why = dynkv_key_why_not(column->type);
+
+    ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+                    errmsg("column \"%s\" of foreign table \"%s\" cannot be a key: its type is %s",
+                           column->label, codec->table, format_type_be(column->type)),
+                    why ? errdetail_internal("%s", why) : 0,
+                    errhint("Key columns can be %s.", dynkv_key_types())));
+}
+
 static void codec_add_key(DynkvCodec *codec, Relation rel, AttrNumber attno)
 {
     DynkvKeyColumn *key = &codec->keys[codec->key_count++];
@@ -93,11 +104,7 @@ static void codec_add_key(DynkvCodec *codec, Relation rel, AttrNumber attno)
                                 "first column is the key.")));
     key->kind = dynkv_key_kind(key->column.type);
     if (key->kind == DYNKV_KEY_NONE)
-        ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
-                        errmsg("column \"%s\" of foreign table \"%s\" cannot be a key: its type is "
-                               "%s",
-                               key->column.label, codec->table, format_type_be(key->column.type)),
-                        errhint("Key columns can be %s.", dynkv_key_types())));
+        codec_refuse_type(codec, &key->column);
     if (!collation_is_deterministic(collation))
         ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
                         errmsg("column \"%s\" of foreign table \"%s\" cannot be a key: its "
@@ -251,11 +258,14 @@ void dynkv_codec_put_key_column(DynkvCodec *codec, int index, Datum value, Strin
 static void codec_check_key(const DynkvCodec *codec, int len)
 {
     if (len == 0)
-        ereport(ERROR,
-                (errcode(ERRCODE_ZERO_LENGTH_CHARACTER_STRING),
-                 errmsg("column \"%s\" of foreign table \"%s\" is empty, and is the whole key",
-                        codec->keys[0].column.label, codec->table),
-                 errdetail("A key has at least one byte.")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_ZERO_LENGTH_CHARACTER_STRING),
+             errmsg("column \"%s\" of foreign table \"%s\" is empty, and is the whole key",
+                    codec->keys[0].column.label, codec->table),
+             errdetail("A key has at least one byte."),
+             errhint("Store another value for it, or use a key of several columns, in which one "
+                     "may be empty.")));
     if (len > (int)DYNKV_KEY_MAX)
         ereport(ERROR,
                 (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

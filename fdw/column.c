@@ -81,7 +81,8 @@ void dynkv_place_error(const DynkvPlace *place, int sqlstate, const char *proble
                     errdetail("The row's key in keyspace \"%s\" is %s.", place->keyspace,
                               dynkv_hex(place->key)),
                     errhint("It was written by another client, or through a table with other "
-                            "columns, types or format.")));
+                            "columns, types or format.  Write it anew, delete it, or pass over "
+                            "such rows with the table's option on_bad_row 'skip'.")));
 }
 
 void dynkv_place_context(void *arg)

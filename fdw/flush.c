@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 
+#include "fdw/absent.h"
 #include "fdw/flush.h"
 #include "fdw/pipeline.h"
 #include "fdw/report.h"
@@ -105,6 +106,35 @@ static void flush_fail(Flush *flush, FlushPart *failed)
                     errhint("%s", flush_hint)));
 }
 
+/*
+ * Rows gave way to those of other sessions (absent.h).  If they were all there was, nothing is left of the
+ * transaction.
+ */
+static void flush_fail_duplicate(Flush *flush, const DynkvTxnBuffer *kept, struct dynkv_slice key,
+                                 int lost)
+{
+    uint64 stayed = flush_counts(flush).acknowledged - (uint64)lost;
+    char *text = dynkv_absent_describe(kept->unique_relid, key);
+
+    flush->is_explained = true;
+    if (stayed == 0)
+        ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
+                        errmsg("duplicate key in foreign table \"%s\"", kept->unique_table),
+                        errdetail("Key %s was inserted by another session at the same moment, "
+                                  "whose row stays.",
+                                  text),
+                        errhint("Nothing is left of this transaction.  Try it again.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN),
+             errmsg("could not write all rows of the transaction to foreign table "
+                    "\"%s\": duplicate key",
+                    kept->unique_table),
+             errdetail("Key %s was inserted by another session at the same moment, whose "
+                       "row stays.  " UINT64_FORMAT " other rows of this transaction were written.",
+                       text, stayed),
+             errhint("%s", flush_hint)));
+}
+
 /* An error of another kind: a cancel, or a temporary file that cannot be read.  In PG_CATCH. */
 static void flush_rethrow(const Flush *flush, MemoryContext context)
 {
@@ -139,7 +169,7 @@ static bool flush_send(FlushPart *part)
     while (dynkv_buffer_cursor_next(part->cursor, &write)) {
         if (flush_is_nothing(&write))
             continue;
-        if (!dynkv_pipeline_add(part->pipeline, &write.write, write.w, write.strict))
+        if (!dynkv_pipeline_add(part->pipeline, &write.write, write.is_new, write.w, write.strict))
             return false;
         CHECK_FOR_INTERRUPTS();
     }
@@ -176,9 +206,30 @@ static void flush_open(const Flush *flush)
     }
 }
 
+/* Keys that must be new are looked for while nothing of any buffer is sent. */
+static void flush_check(const Flush *flush)
+{
+    for (int i = 0; i < flush->count; i++)
+        dynkv_absent_check(flush->parts[i].kept);
+}
+
+/* Rows that met others' in the middle of all this. */
+static void flush_give_way(Flush *flush)
+{
+    for (int i = 0; i < flush->count; i++) {
+        FlushPart *part = &flush->parts[i];
+        struct dynkv_slice key;
+        int lost = dynkv_absent_give_way(part->pipeline, &key);
+
+        if (lost > 0)
+            flush_fail_duplicate(flush, part->kept, key, lost);
+    }
+}
+
 static void flush_all(Flush *flush)
 {
     flush_open(flush);
+    flush_check(flush);
     for (int i = 0; i < flush->count; i++) {
         FlushPart *part = &flush->parts[i];
 
@@ -192,6 +243,7 @@ static void flush_all(Flush *flush)
             flush_finish(flush, part);
     }
     flush_finish(flush, NULL);
+    flush_give_way(flush);
 }
 
 /* ---- interface ---- */

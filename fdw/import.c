@@ -16,6 +16,7 @@
 #include "fdw/definition.h"
 #include "fdw/infer.h"
 #include "fdw/option.h"
+#include "fdw/publish.h"
 
 typedef struct Import {
     ImportForeignSchemaStmt *statement;
@@ -77,8 +78,10 @@ static bool import_has_name(List *names, const char *name)
 
 /* ---- published tables ---- */
 
-static void import_published_row(Import *import, const char *table, struct dynkv_slice json)
+static void import_published(struct dynkv_slice key, struct dynkv_slice json, void *arg)
 {
+    Import *import = arg;
+    char *table = dynkv_catalog_string(key);
     bool is_wanted = import_is_wanted(import, table);
     DynkvDefinition *definition;
     const char *keyspace;
@@ -88,25 +91,11 @@ static void import_published_row(Import *import, const char *table, struct dynkv
         return;
     definition = dynkv_definition_from_json(table, dynkv_catalog_string(json));
     keyspace = dynkv_definition_option(definition, "keyspace");
-    import->tables = lappend(import->tables, pstrdup(table));
+    import->tables = lappend(import->tables, table);
     if (keyspace)
         import->keyspaces = lappend(import->keyspaces, pstrdup(keyspace));
     if (is_wanted)
         import->chosen = lappend(import->chosen, definition);
-}
-
-static void import_published(Import *import)
-{
-    DynkvCatalogScan scan;
-    struct dynkv_key_ref key;
-    struct dynkv_slice json;
-    uint64 id;
-
-    if (!dynkv_catalog_keyspace(&import->catalog, DYNKV_TABLES_KEYSPACE, false, &id))
-        return;
-    dynkv_catalog_scan(&import->catalog, id, 0, &scan);
-    while (dynkv_catalog_scan_next(&scan, &key, &json))
-        import_published_row(import, dynkv_catalog_string(key.key), json);
 }
 
 /* ---- keyspaces without a published table ---- */
@@ -164,7 +153,7 @@ List *dynkvImportForeignSchema(ImportForeignSchemaStmt *statement, Oid serverid)
 
     import_read_options(&import);
     dynkv_catalog_open(&import.catalog, serverid);
-    import_published(&import);
+    dynkv_published_each(&import.catalog, import_published, &import);
     if (import.inferred)
         import_inferred(&import);
     list_sort(import.chosen, import_compare);

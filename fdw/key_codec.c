@@ -92,6 +92,16 @@ const char *dynkv_key_types(void)
            "and without time zone), inet, cidr, macaddr, macaddr8, enums, and domains over these";
 }
 
+const char *dynkv_key_why_not(Oid type)
+{
+    if (getBaseType(type) == INTERVALOID)
+        return "Intervals that are equal need not be the same: \"1 day\" and \"24 hours\" are one "
+               "key, "
+               "and would read back as one of them, which is another time where clocks are "
+               "changed.";
+    return NULL;
+}
+
 void dynkv_key_malformed(const DynkvPlace *place, const char *problem)
 {
     dynkv_place_error(place, ERRCODE_FDW_ERROR, problem);

@@ -61,8 +61,9 @@ typedef struct DynkvKeyColumn {
 
 extern DynkvKeyKind dynkv_key_kind(Oid type);
 extern bool dynkv_key_is_string(DynkvKeyKind kind);
-/* For error texts. */
+/* For error texts: the types that can be keys; why one cannot that has an order, else NULL. */
 extern const char *dynkv_key_types(void);
+extern const char *dynkv_key_why_not(Oid type);
 
 extern void dynkv_key_put(const DynkvKeyColumn *key, Datum value, StringInfo out);
 /*

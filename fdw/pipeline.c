@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/hash.h"
 #include "fdw/batch.h"
 #include "fdw/pipeline.h"
 
@@ -27,6 +28,10 @@ struct DynkvPipeline {
     enum dynkv_error error; /* the first */
     char text[DYNKV_CLIENT_TEXT_MAX];
     int fewest_acks;
+
+    MemoryContext context;
+    DynkvCrowded *crowded;
+    int crowded_count, crowded_room;
 };
 
 DynkvPipeline *dynkv_pipeline_create(DynkvConnection *connection, const DynkvTableOptions *options,
@@ -35,6 +40,7 @@ DynkvPipeline *dynkv_pipeline_create(DynkvConnection *connection, const DynkvTab
     DynkvPipeline *pipeline = palloc0(sizeof *pipeline);
     DynkvGuard *guard = dynkv_guard_create(connection);
 
+    pipeline->context = CurrentMemoryContext;
     pipeline->connection = connection;
     pipeline->options = options;
     pipeline->table = table;
@@ -60,6 +66,24 @@ void dynkv_pipeline_expect_unique(DynkvPipeline *pipeline)
 int dynkv_pipeline_fewest_acks(const DynkvPipeline *pipeline)
 {
     return pipeline->fewest_acks;
+}
+
+DynkvPipelineTarget dynkv_pipeline_target(const DynkvPipeline *pipeline)
+{
+    return (DynkvPipelineTarget){.connection = pipeline->connection,
+                                 .options = pipeline->options,
+                                 .table = pipeline->table,
+                                 .keyspace = pipeline->keyspace};
+}
+
+const DynkvCrowded *dynkv_pipeline_take_crowded(DynkvPipeline *pipeline, int *count)
+{
+    const DynkvCrowded *crowded = pipeline->crowded;
+
+    *count = pipeline->crowded_count;
+    pipeline->crowded = NULL;
+    pipeline->crowded_count = pipeline->crowded_room = 0;
+    return crowded;
 }
 
 /* A cancel or timeout while rows are on their way: say so, as their outcome is not known. */
@@ -98,6 +122,29 @@ static void pipeline_note(DynkvPipeline *pipeline, const DynkvBatchOutcome *outc
         dynkv_connection_forget_keyspace(pipeline->connection, pipeline->options->keyspace);
 }
 
+static void pipeline_note_crowded(const struct dynkv_write *write, uint64 timestamp, void *arg)
+{
+    const struct dynkv_key_ref *at = &write->at;
+    DynkvPipeline *pipeline = arg;
+    MemoryContext old = MemoryContextSwitchTo(pipeline->context);
+    uint8 *key = palloc(at->key.len);
+
+    if (pipeline->crowded_count == pipeline->crowded_room) {
+        pipeline->crowded_room = Max(pipeline->crowded_room * 2, 8);
+        pipeline->crowded = pipeline->crowded
+                                ? repalloc(pipeline->crowded,
+                                           sizeof *pipeline->crowded * (Size)pipeline->crowded_room)
+                                : palloc(sizeof *pipeline->crowded * (Size)pipeline->crowded_room);
+    }
+    memcpy(key, at->key.data, at->key.len);
+    pipeline->crowded[pipeline->crowded_count++] = (DynkvCrowded){
+        .at = {.key = dynkv_slice(key, at->key.len), .partition_len = at->partition_len},
+        .timestamp = timestamp,
+        .value_hash = dynkv_hash(write->value, 0),
+    };
+    MemoryContextSwitchTo(old);
+}
+
 static void pipeline_settle_first(DynkvPipeline *pipeline)
 {
     DynkvBatch *batch = pipeline->batches[pipeline->first];
@@ -111,6 +158,7 @@ static void pipeline_settle_first(DynkvPipeline *pipeline)
 
     dynkv_batch_outcome(batch, &outcome);
     pipeline_note(pipeline, &outcome);
+    dynkv_batch_each_crowded(batch, pipeline_note_crowded, pipeline);
     dynkv_batch_reset(batch);
     pipeline->first = (pipeline->first + 1) % PIPELINE_BATCHES;
     pipeline->in_flight--;
@@ -149,8 +197,8 @@ static void pipeline_wait_for_key(DynkvPipeline *pipeline, struct dynkv_slice ke
     }
 }
 
-bool dynkv_pipeline_add(DynkvPipeline *pipeline, const struct dynkv_write *write, int w,
-                        bool strict)
+bool dynkv_pipeline_add(DynkvPipeline *pipeline, const struct dynkv_write *write, bool is_new,
+                        int w, bool strict)
 {
     size_t size = write->at.key.len + write->value.len + write->context.len;
 
@@ -165,7 +213,7 @@ bool dynkv_pipeline_add(DynkvPipeline *pipeline, const struct dynkv_write *write
     }
     pipeline->call.w = (uint8)w;
     pipeline->call.strict = strict;
-    dynkv_batch_add(pipeline_gathering(pipeline), write);
+    dynkv_batch_add(pipeline_gathering(pipeline), write, is_new);
     if (dynkv_batch_count(pipeline_gathering(pipeline)) >= pipeline->options->batch_size)
         return dynkv_pipeline_push(pipeline);
     return true;

@@ -1,16 +1,19 @@
 /*
- * publish.c: dynkv_publish_table() and dynkv_unpublish_table().
+ * publish.c: dynkv_publish_table() and dynkv_unpublish_table(), and reading what they wrote.
  *
- * What they write is in the cluster at once, whatever becomes of the transaction.
+ * They write as a foreign table does: into the transaction's buffer (txn.h).  Each call is a command of its
+ * own, so that the last of several in one statement counts.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_foreign_server.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -21,6 +24,9 @@
 #include "fdw/column.h"
 #include "fdw/compat.h"
 #include "fdw/definition.h"
+#include "fdw/publish.h"
+#include "fdw/txn.h"
+#include "fdw/writer.h"
 
 extern PGDLLEXPORT Datum dynkv_publish_table(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dynkv_unpublish_table(PG_FUNCTION_ARGS);
@@ -35,16 +41,34 @@ static struct dynkv_key_ref publish_key(const char *table)
     return (struct dynkv_key_ref){.key = key, .partition_len = (uint32)key.len};
 }
 
-static void publish_write(DynkvCatalog *catalog, uint64 keyspace, const struct dynkv_write *write)
+/* The server's options, for the keyspace of definitions; whatever its write_mode, they are transactional. */
+static const DynkvTableOptions *publish_options(const DynkvCatalog *catalog)
 {
-    struct dynkv_call call = {
-        .deadline_ms = (uint32)catalog->options.deadline_ms,
-        .w = (uint8)catalog->options.w,
-        .strict = catalog->options.strict,
-    };
+    DynkvTableOptions *options = palloc(sizeof *options);
 
-    (void)dynkv_catalog_wait(catalog, dynkv_put_start(catalog->client, keyspace, write, 1, &call),
-                             DYNKV_WRITING);
+    *options = catalog->options;
+    options->keyspace = pstrdup(DYNKV_TABLES_KEYSPACE);
+    options->is_immediate = false;
+    return options;
+}
+
+static DynkvWriter *publish_writer(const DynkvCatalog *catalog)
+{
+    return dynkv_writer_create(catalog->connection, publish_options(catalog), DYNKV_TABLES_KEYSPACE,
+                               GetCurrentCommandId(true));
+}
+
+static void publish_begin(const char *function)
+{
+    PreventCommandIfReadOnly(function);
+    PreventCommandIfParallelMode(function);
+}
+
+/* The command is over: what follows in the same statement sees it, and comes after it. */
+static void publish_end(DynkvWriter *writer)
+{
+    dynkv_writer_finish(writer);
+    CommandCounterIncrement();
 }
 
 /* Error unless it is a foreign table of a dynkv server, and the user's own. */
@@ -64,51 +88,111 @@ Datum dynkv_publish_table(PG_FUNCTION_ARGS)
     Relation rel = relation_open(PG_GETARG_OID(0), AccessShareLock);
     DynkvDefinition *definition;
     DynkvCatalog catalog;
-    struct dynkv_write write = {.is_delete = false};
-    uint64 keyspace = 0;
+    DynkvWriter *writer;
+    struct dynkv_key_ref at;
+    DynkvNewRow row;
     char *json;
 
+    publish_begin("dynkv_publish_table()");
     publish_check(rel);
     definition = dynkv_definition_of_table(rel);
     (void)dynkv_codec_create(rel, dynkv_table_options(rel)); /* nobody could read it otherwise */
     dynkv_catalog_open(&catalog, GetForeignTable(RelationGetRelid(rel))->serverid);
-    (void)dynkv_catalog_keyspace(&catalog, DYNKV_TABLES_KEYSPACE, true, &keyspace);
     json = dynkv_definition_to_json(definition);
-    write.at = publish_key(definition->table);
-    write.value = dynkv_text_to_utf8(json, (int)strlen(json));
-    publish_write(&catalog, keyspace, &write);
+    at = publish_key(definition->table);
+    row = (DynkvNewRow){.key = at.key,
+                        .partition_len = at.partition_len,
+                        .value = dynkv_text_to_utf8(json, (int)strlen(json))};
+    writer = publish_writer(&catalog);
+    dynkv_writer_put(writer, &row, dynkv_slice(NULL, 0));
+    publish_end(writer);
     relation_close(rel, AccessShareLock);
     PG_RETURN_VOID();
 }
 
-/* Whether there is a definition under that key. */
-static bool publish_exists(DynkvCatalog *catalog, uint64 keyspace, struct dynkv_key_ref key)
+/* Whether the cluster has a definition under that key. */
+static bool publish_is_stored(DynkvCatalog *catalog, struct dynkv_key_ref key)
 {
     struct dynkv_call call = {
         .deadline_ms = (uint32)catalog->options.deadline_ms,
         .r = (uint8)catalog->options.r,
         .strict = catalog->options.strict,
     };
-    const struct dynkv_read_result *read = dynkv_request_reads(
+    const struct dynkv_read_result *read;
+    uint64 keyspace;
+
+    if (!dynkv_catalog_keyspace(catalog, DYNKV_TABLES_KEYSPACE, false, &keyspace))
+        return false;
+    read = dynkv_request_reads(
         dynkv_catalog_wait(catalog, dynkv_get_start(catalog->client, keyspace, &key, 1, &call),
                            DYNKV_READING),
         NULL);
-
     return dynkv_object_latest(&read->object, 0) != NULL;
+}
+
+static bool publish_exists(DynkvCatalog *catalog, DynkvWriter *writer, struct dynkv_key_ref key)
+{
+    switch (dynkv_writer_find(writer, key.key)) {
+    case DYNKV_WRITER_PUT:
+        return true;
+    case DYNKV_WRITER_DELETED:
+        return false;
+    case DYNKV_WRITER_NOTHING:
+        break;
+    }
+    return publish_is_stored(catalog, key);
 }
 
 Datum dynkv_unpublish_table(PG_FUNCTION_ARGS)
 {
-    char *table = text_to_cstring(PG_GETARG_TEXT_PP(1));
-    struct dynkv_write write = {.at = publish_key(table), .is_delete = true};
+    struct dynkv_key_ref at = publish_key(text_to_cstring(PG_GETARG_TEXT_PP(1)));
     DynkvCatalog catalog;
-    uint64 keyspace = 0;
+    DynkvWriter *writer;
 
+    publish_begin("dynkv_unpublish_table()");
     dynkv_catalog_open_name(&catalog, PG_GETARG_TEXT_PP(0));
-    if (write.at.key.len == 0 ||
-        !dynkv_catalog_keyspace(&catalog, DYNKV_TABLES_KEYSPACE, false, &keyspace) ||
-        !publish_exists(&catalog, keyspace, write.at))
+    writer = publish_writer(&catalog);
+    if (at.key.len == 0 || !publish_exists(&catalog, writer, at))
         PG_RETURN_BOOL(false);
-    publish_write(&catalog, keyspace, &write);
+    dynkv_writer_delete(writer, at.key, at.partition_len, dynkv_slice(NULL, 0));
+    publish_end(writer);
     PG_RETURN_BOOL(true);
+}
+
+/* ---- reading ---- */
+
+static void published_in_cluster(DynkvCatalog *catalog, const DynkvTxnBuffer *kept,
+                                 DynkvPublishedVisit visit, void *arg)
+{
+    DynkvCatalogScan scan;
+    struct dynkv_key_ref at;
+    struct dynkv_slice json;
+    uint64 keyspace;
+
+    if (!dynkv_catalog_keyspace(catalog, DYNKV_TABLES_KEYSPACE, false, &keyspace))
+        return;
+    dynkv_catalog_scan(catalog, keyspace, 0, &scan);
+    while (dynkv_catalog_scan_next(&scan, &at, &json))
+        if (!kept || !dynkv_write_buffer_find(kept->buffer, at.key, DYNKV_ALL_COMMANDS, NULL))
+            visit(at.key, json, arg);
+}
+
+static void published_in_buffer(const DynkvTxnBuffer *kept, DynkvPublishedVisit visit, void *arg)
+{
+    DynkvBufferCursor *cursor = dynkv_buffer_cursor_create(kept->buffer, DYNKV_ALL_COMMANDS);
+    DynkvBuffered row;
+
+    while (dynkv_buffer_cursor_next(cursor, &row))
+        if (!row.write.is_delete)
+            visit(row.write.at.key, row.write.value, arg);
+    dynkv_buffer_cursor_close(cursor);
+}
+
+void dynkv_published_each(DynkvCatalog *catalog, DynkvPublishedVisit visit, void *arg)
+{
+    const DynkvTxnBuffer *kept = dynkv_txn_find(catalog->connection, DYNKV_TABLES_KEYSPACE);
+
+    published_in_cluster(catalog, kept, visit, arg);
+    if (kept)
+        published_in_buffer(kept, visit, arg);
 }

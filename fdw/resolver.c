@@ -129,7 +129,7 @@ static Datum resolver_run(DynkvResolver *resolver, bool *is_null)
 static DYNKV_NORETURN void resolver_wrong(const DynkvResolver *resolver, struct dynkv_slice key,
                                           const char *problem)
 {
-    ereport(ERROR, (errcode(ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION),
+    ereport(ERROR, (errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
                     errmsg("resolver %s of foreign table \"%s\" %s", resolver->name,
                            RelationGetRelationName(resolver->rel), problem),
                     errdetail("The key is %s.",

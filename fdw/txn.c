@@ -56,6 +56,15 @@ DynkvTxnBuffer *dynkv_txn_get(DynkvConnection *connection, const DynkvTableOptio
     return kept;
 }
 
+void dynkv_txn_expect_new(DynkvTxnBuffer *kept, const DynkvTableOptions *options, const char *table)
+{
+    if (kept->unique_table && kept->unique_relid == options->relid)
+        return;
+    kept->unique_table = MemoryContextStrdup(TopTransactionContext, table);
+    kept->unique_relid = options->relid;
+    kept->unique_conflict = options->resolver ? DYNKV_CONFLICT_SIBLINGS : options->conflict;
+}
+
 /* ---- levels ---- */
 
 static void txn_begin_level(DynkvTxnBuffer *kept, int nest_level)

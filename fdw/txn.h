@@ -36,7 +36,11 @@ typedef struct DynkvTxnBuffer {
     DynkvTableOptions options; /* of the first table that wrote; keyspace is a copy */
     char *table;               /* its name, for messages */
     DynkvWriteBuffer *buffer;
-    DynkvTxnLevel *levels; /* rising; the top transaction has none */
+    /* The last table with on_insert 'error' that wrote new rows (absent.h); NULL: none did. */
+    char *unique_table;
+    Oid unique_relid;
+    DynkvConflictMode unique_conflict; /* of a resolver: siblings */
+    DynkvTxnLevel *levels;             /* rising; the top transaction has none */
     int level_count, level_room;
 } DynkvTxnBuffer;
 
@@ -45,6 +49,9 @@ extern DynkvTxnBuffer *dynkv_txn_find(DynkvConnection *connection, const char *k
 /* The same, begun if there is none. */
 extern DynkvTxnBuffer *dynkv_txn_get(DynkvConnection *connection, const DynkvTableOptions *options,
                                      const char *table);
+/* New rows will be kept that must be new to the cluster still when they are sent, for this table. */
+extern void dynkv_txn_expect_new(DynkvTxnBuffer *kept, const DynkvTableOptions *options,
+                                 const char *table);
 /* Keeps a write, in the current subtransaction. */
 extern void dynkv_txn_add(DynkvTxnBuffer *kept, const DynkvBuffered *write);
 

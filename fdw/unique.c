@@ -6,10 +6,10 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "fdw/absent.h"
 #include "fdw/conflict.h"
 #include "fdw/moment.h"
 #include "fdw/moved.h"
-#include "fdw/report.h"
 #include "fdw/unique.h"
 
 struct DynkvUnique {
@@ -65,33 +65,15 @@ static void unique_violation(const DynkvUnique *unique, struct dynkv_slice key)
 static int unique_ask(DynkvUnique *unique, const struct dynkv_key_ref *keys, int count,
                       bool *exists)
 {
-    const DynkvTableOptions *options = unique->options;
-    const char *table = RelationGetRelationName(unique->rel);
     uint64 now_ms = dynkv_now_ms();
-    struct dynkv_call call = {
-        .deadline_ms = (uint32)options->deadline_ms,
-        .r = (uint8)options->r,
-        .strict = options->strict,
-    };
-    const struct dynkv_read_result *reads;
     struct dynkv_request *get;
-    uint64 keyspace;
+    const struct dynkv_read_result *reads =
+        dynkv_absent_read(unique->guard, unique->connection, unique->options,
+                          RelationGetRelationName(unique->rel), keys, count, &get);
     int found = 0;
 
-    memset(exists, false, sizeof *exists * (Size)count);
-    if (count == 0 ||
-        !dynkv_connection_keyspace(unique->connection, options, table, false, &keyspace))
-        return 0;
-    get = dynkv_guard_request(unique->guard,
-                              dynkv_get_start(dynkv_connection_client(unique->connection), keyspace,
-                                              keys, (uint32)count, &call));
-    dynkv_connection_wait(unique->connection, get);
-    if (dynkv_request_error(get))
-        dynkv_report(ERROR, dynkv_request_error(get), dynkv_request_text(get), DYNKV_READING,
-                     table);
-    reads = dynkv_request_reads(get, NULL);
     for (int i = 0; i < count; i++) {
-        exists[i] = dynkv_conflict_has_row(options, &reads[i].object, now_ms);
+        exists[i] = reads && dynkv_conflict_has_row(unique->options, &reads[i].object, now_ms);
         found += exists[i];
     }
     dynkv_guard_free_request(unique->guard, get);

@@ -3,7 +3,7 @@
  *
  * What the transaction itself has said of a key decides at once.  Otherwise the cluster is asked, for many
  * keys at a time: rows are written (kept) before they are checked, and an error discards them with the
- * statement.  Two sessions that insert the same key at the same time both find that it is not there.
+ * statement.  Rows that are sent are looked after once more then: absent.h.
  */
 #ifndef DYNKV_FDW_UNIQUE_H
 #define DYNKV_FDW_UNIQUE_H

@@ -11,10 +11,11 @@
  *   - What is sent at the end is the last write of each key.
  * So earlier writes of a key are kept, unless the same command in the same subtransaction replaces its own.
  *
- * Two rules make a key's last write the right one:
+ * Three rules make a key's last write the right one:
  *   - It carries the version that was read from the cluster when the key was first written, if any was.
  *   - Within one command a put wins over a delete, in whatever order they come: the delete is of the row
  *     the command saw, the put is the row it leaves (UPDATE t SET key = key + 1).
+ *   - It is new if the first one was: if no version was read.
  */
 #ifndef DYNKV_FDW_WRITE_BUFFER_H
 #define DYNKV_FDW_WRITE_BUFFER_H

@@ -7,6 +7,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+#include "fdw/absent.h"
 #include "fdw/pipeline.h"
 #include "fdw/report.h"
 #include "fdw/txn.h"
@@ -78,7 +79,8 @@ static void writer_fail(const DynkvWriter *writer)
 
 static void writer_send(DynkvWriter *writer, const DynkvBuffered *write)
 {
-    if (!dynkv_pipeline_add(writer->pipeline, &write->write, write->w, write->strict)) {
+    if (!dynkv_pipeline_add(writer->pipeline, &write->write, write->is_new, write->w,
+                            write->strict)) {
         dynkv_pipeline_finish(writer->pipeline);
         writer_fail(writer);
     }
@@ -98,6 +100,24 @@ static void writer_send_held(DynkvWriter *writer)
     writer->held = NULL;
 }
 
+/* New rows that met others' have given way. */
+static void writer_give_way(const DynkvWriter *writer)
+{
+    struct dynkv_slice key;
+    int lost = dynkv_absent_give_way(writer->pipeline, &key);
+    const char *text;
+
+    if (lost == 0)
+        return;
+    text = dynkv_absent_describe(writer->options->relid, key);
+    ereport(ERROR,
+            (errcode(ERRCODE_UNIQUE_VIOLATION),
+             errmsg("duplicate key in foreign table \"%s\"", writer->table),
+             errdetail("Key %s was inserted by another session at the same moment, whose "
+                       "row stays.  " UINT64_FORMAT " other rows of this statement were written.",
+                       text, dynkv_writer_flushed(writer) - (uint64)lost)));
+}
+
 void dynkv_writer_finish(DynkvWriter *writer)
 {
     if (!writer->pipeline)
@@ -106,6 +126,7 @@ void dynkv_writer_finish(DynkvWriter *writer)
         writer_send_held(writer);
     if (!dynkv_pipeline_finish(writer->pipeline))
         writer_fail(writer);
+    writer_give_way(writer);
 }
 
 /* ---- adding ---- */
@@ -114,6 +135,8 @@ static void writer_keep(DynkvWriter *writer, const DynkvBuffered *write)
 {
     if (!writer->kept)
         writer->kept = dynkv_txn_get(writer->connection, writer->options, writer->table);
+    if (write->is_new)
+        dynkv_txn_expect_new(writer->kept, writer->options, writer->table);
     dynkv_txn_add(writer->kept, write);
     writer->buffered++;
 }
@@ -200,13 +223,16 @@ void dynkv_writer_delete(DynkvWriter *writer, struct dynkv_slice key, uint32 par
 }
 
 void dynkv_writer_move(DynkvWriter *writer, struct dynkv_slice old_key, uint32 old_partition_len,
-                       struct dynkv_slice context, const DynkvNewRow *row)
+                       struct dynkv_slice context, const DynkvNewRow *row, bool is_new)
 {
     bool was_holding = writer->is_holding;
 
     writer->is_holding = true;
     dynkv_writer_delete(writer, old_key, old_partition_len, context);
-    dynkv_writer_put(writer, row, dynkv_slice(NULL, 0));
+    if (is_new)
+        dynkv_writer_put_new(writer, row);
+    else
+        dynkv_writer_put(writer, row, dynkv_slice(NULL, 0));
     writer->is_holding = was_holding;
 }
 

@@ -36,17 +36,21 @@ typedef struct DynkvNewRow {
 /* Adds a write; bytes are copied.  context: encoded version vector read, or empty for none. */
 extern void dynkv_writer_put(DynkvWriter *writer, const DynkvNewRow *row,
                              struct dynkv_slice context);
-/* A put of a key that the cluster does not have: a delete in the same transaction just forgets it. */
+/*
+ * A put of a key that the cluster does not have: a delete in the same transaction just forgets it, and it
+ * must not have it still when the row is sent (absent.h).
+ */
 extern void dynkv_writer_put_new(DynkvWriter *writer, const DynkvNewRow *row);
 extern void dynkv_writer_delete(DynkvWriter *writer, struct dynkv_slice key, uint32 partition_len,
                                 struct dynkv_slice context);
 /*
  * A row whose key changes: the old one is deleted, the new one put.  The statement does not read the new
- * one, and keys can be shifted or swapped.
+ * one, and keys can be shifted or swapped.  is_new: the new key is to be as with put_new, unless the same
+ * transaction deletes the row that has it.
  */
 extern void dynkv_writer_move(DynkvWriter *writer, struct dynkv_slice old_key,
                               uint32 old_partition_len, struct dynkv_slice context,
-                              const DynkvNewRow *row);
+                              const DynkvNewRow *row, bool is_new);
 
 /* What was said last of a key by the transaction, or held by the statement, and not sent yet. */
 typedef enum DynkvWriterState {

@@ -53,6 +53,15 @@ COMMIT;
 SET client_min_messages = warning;
 -- other errors are errors still
 SELECT count(1 / (n - 4)) FROM doc WHERE k = 'buffered';
+-- what nests too deep for the stack is a bad row, too
+\! "$DYNKV" -H "$DYNKV_HOSTS" put bad_deep deep "$(printf '%020000d' 0 | tr 0 '[')" >/dev/null
+\! "$DYNKV" -H "$DYNKV_HOSTS" put bad_deep flat '{"n": 1}' >/dev/null
+CREATE FOREIGN TABLE deep (k text, n int) SERVER bad_kv OPTIONS (keyspace 'bad_deep', format 'json');
+\set VERBOSITY sqlstate
+SELECT * FROM deep;
+\set VERBOSITY default
+ALTER FOREIGN TABLE deep OPTIONS (ADD on_bad_row 'skip');
+SELECT * FROM deep;
 -- after ten warnings the rest is passed over in silence
 \! for i in 1 2 3 4 5 6 7 8 9 10 11 12; do "$DYNKV" -H "$DYNKV_HOSTS" put bad_many $i "no" >/dev/null; done
 CREATE FOREIGN TABLE many (k text, n int) SERVER bad_kv OPTIONS (keyspace 'bad_many', format 'json', on_bad_row 'skip');

@@ -155,6 +155,7 @@ SELECT relname, reltuples FROM pg_class WHERE relname ~ '^note_?(all|strict|join
 -- Resolvers that are none.
 ALTER FOREIGN TABLE note_joined OPTIONS (SET resolver 'public.no_such');
 SELECT * FROM note_joined;
+\echo :LAST_ERROR_SQLSTATE
 EXPLAIN (COSTS OFF) UPDATE note_joined SET v = 'x';
 CREATE FUNCTION pick_set(note_joined[]) RETURNS SETOF note_joined LANGUAGE sql AS 'SELECT * FROM unnest($1)';
 CREATE FUNCTION pick_text(note_joined[]) RETURNS text LANGUAGE sql AS $$SELECT 'x'$$;
@@ -165,17 +166,36 @@ CREATE FUNCTION pick_fails(note_joined[]) RETURNS note_joined LANGUAGE plpgsql A
 CREATE FUNCTION pick_private(note_joined[]) RETURNS note_joined LANGUAGE sql AS 'SELECT $1[1]';
 ALTER FOREIGN TABLE note_joined OPTIONS (SET resolver 'public.pick_set');
 SELECT * FROM note_joined;
+\echo :LAST_ERROR_SQLSTATE
 ALTER FOREIGN TABLE note_joined OPTIONS (SET resolver 'public.pick_text');
 SELECT * FROM note_joined;
+\echo :LAST_ERROR_SQLSTATE
 ALTER FOREIGN TABLE note_joined OPTIONS (SET resolver 'public.pick_null');
 SELECT v FROM note_joined;
+\echo :LAST_ERROR_SQLSTATE
 SELECT v FROM note_joined WHERE k = 'c'; -- nothing to resolve
 ALTER FOREIGN TABLE note_joined OPTIONS (SET resolver 'public.pick_no_key');
 SELECT v FROM note_joined;
+\echo :LAST_ERROR_SQLSTATE
 ALTER FOREIGN TABLE note_joined OPTIONS (SET resolver 'public.pick_other');
 SELECT v FROM note_joined;
-ALTER FOREIGN TABLE note_joined OPTIONS (SET resolver 'public.pick_fails');
+\echo :LAST_ERROR_SQLSTATE
+-- a record is a row of the table only if it has its columns
+CREATE FUNCTION pick_record(note_joined[]) RETURNS record LANGUAGE sql AS 'SELECT $1[1]';
+CREATE FUNCTION pick_short(note_joined[]) RETURNS note_joined LANGUAGE plpgsql AS $$BEGIN RETURN row('a', 'v'); END$$;
+ALTER FOREIGN TABLE note_joined OPTIONS (SET resolver 'public.pick_record');
 SELECT v FROM note_joined;
+\echo :LAST_ERROR_SQLSTATE
+ALTER FOREIGN TABLE note_joined OPTIONS (SET resolver 'public.pick_short');
+SELECT v FROM note_joined;
+\echo :LAST_ERROR_SQLSTATE
+-- one that is there takes part in no write of a key without siblings; one that fails stops those with
+ALTER FOREIGN TABLE note_joined OPTIONS (SET resolver 'public.pick_fails');
+UPDATE note_joined SET v = 'x' WHERE k = 'c';
+UPDATE note_joined SET v = v || 'x' WHERE k = 'a';
+DELETE FROM note_joined WHERE k = 'a' RETURNING v;
+SELECT v FROM note_joined;
+\echo :LAST_ERROR_SQLSTATE
 -- It runs as the table's owner, whoever reads.
 CREATE ROLE conflicts_owner;
 CREATE ROLE conflicts_reader;
@@ -199,6 +219,7 @@ RESET ROLE;
 ALTER FOREIGN TABLE note_joined OPTIONS (SET resolver 'public.pick_private');
 REVOKE EXECUTE ON FUNCTION pick_private FROM PUBLIC;
 SELECT v FROM note_joined;
+\echo :LAST_ERROR_SQLSTATE
 
 -- What the options may say.
 ALTER FOREIGN TABLE note OPTIONS (conflict 'merge');

@@ -30,6 +30,13 @@ UPDATE person SET name = name;
 \echo rows: :ROW_COUNT
 SELECT * FROM person WHERE id < 10 ORDER BY id;
 
+-- Rows have no place to be found by.
+DELETE FROM person WHERE ctid = '(0,1)';
+UPDATE person SET age = 1 WHERE ctid IN (SELECT ctid FROM person LIMIT 1);
+DELETE FROM person p USING person q WHERE p.ctid < q.ctid AND p.name = q.name;
+SELECT count(*) FROM person WHERE ctid = '(0,1)';
+WITH u AS (UPDATE person SET name = name WHERE ctid = '(0,1)' RETURNING id) SELECT * FROM u;
+
 -- UPDATE of keys: a shift, a swap, onto itself.
 UPDATE person SET id = id + 1 WHERE id < 10;
 \echo rows: :ROW_COUNT

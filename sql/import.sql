@@ -66,6 +66,36 @@ IMPORT FOREIGN SCHEMA public FROM SERVER import_kv INTO there;
 SELECT relname, ftoptions FROM pg_foreign_table JOIN pg_class c ON c.oid = ftrelid WHERE relnamespace = 'there'::regnamespace ORDER BY 1;
 DROP SCHEMA there CASCADE;
 
+-- It is part of the transaction, which sees it; savepoints and ROLLBACK take it back; the last of a statement counts.
+CREATE SCHEMA there;
+BEGIN;
+SELECT dynkv_publish_table('session');
+SAVEPOINT s;
+SELECT dynkv_unpublish_table('import_kv', 'session'), dynkv_unpublish_table('import_kv', 'session');
+ALTER FOREIGN TABLE import_plain OPTIONS (SET batch_size '8');
+SELECT dynkv_publish_table('import_plain');
+\! "$DYNKV" -H "$DYNKV_HOSTS" get _dynkv.tables import_plain
+SAVEPOINT imported;
+IMPORT FOREIGN SCHEMA public FROM SERVER import_kv INTO there;
+SELECT relname, ftoptions FROM pg_foreign_table JOIN pg_class c ON c.oid = ftrelid WHERE relnamespace = 'there'::regnamespace ORDER BY 1;
+ROLLBACK TO imported;
+ROLLBACK TO s;
+IMPORT FOREIGN SCHEMA public LIMIT TO (session) FROM SERVER import_kv INTO there;
+SELECT relname FROM pg_class WHERE relnamespace = 'there'::regnamespace AND relkind = 'f';
+ROLLBACK;
+IMPORT FOREIGN SCHEMA public LIMIT TO (session) FROM SERVER import_kv INTO there;
+SELECT relname FROM pg_class WHERE relnamespace = 'there'::regnamespace AND relkind = 'f';
+BEGIN;
+SELECT dynkv_publish_table('session'), dynkv_unpublish_table('import_kv', 'session'), dynkv_publish_table('session');
+COMMIT;
+\! "$DYNKV" -H "$DYNKV_HOSTS" get _dynkv.tables session >/dev/null && echo stored
+SELECT dynkv_publish_table('session'), dynkv_unpublish_table('import_kv', 'session');
+\! "$DYNKV" -H "$DYNKV_HOSTS" get _dynkv.tables session >/dev/null || echo gone
+BEGIN READ ONLY;
+SELECT dynkv_publish_table('session');
+ROLLBACK;
+DROP SCHEMA there;
+
 -- Not these.
 CREATE TABLE ordinary (a int);
 SELECT dynkv_publish_table('ordinary');

@@ -125,6 +125,14 @@ ROLLBACK TO s;
 DELETE FROM line WHERE who = 8;
 COMMIT;
 SELECT * FROM line ORDER BY who, n;
+-- Keys that were deleted are free, also when their versions go to disk with the rows.
+SET work_mem = '64kB';
+INSERT INTO line SELECT 8, g, 'first' FROM generate_series(1, 3000) g;
+DELETE FROM line WHERE who = 8;
+INSERT INTO line SELECT 8, g, 'again' FROM generate_series(1, 3000) g;
+SELECT v, count(*) FROM line WHERE who = 8 GROUP BY v;
+DELETE FROM line WHERE who = 8;
+RESET work_mem;
 COPY line FROM stdin;
 0	2	copied
 \.

@@ -25,6 +25,14 @@ struct outcome {
     Oid types[64];
 };
 
+/* Parameters in binary. */
+struct bound {
+    PGresult *result; /* has the bytes */
+    Oid types[PARAMS_MAX];
+    const char *values[PARAMS_MAX];
+    int lengths[PARAMS_MAX], formats[PARAMS_MAX];
+};
+
 struct side {
     PGconn *connection;
     bool is_foreign;
@@ -33,12 +41,24 @@ struct side {
 /* Ends the program if there is no server; after a crash of the server it waits for it. */
 void side_connect(struct side *side, bool is_foreign, unsigned worker);
 void side_close(struct side *side);
-/* Sends, then collects: both sides may run at once.  The outcome is cleared first. */
-void side_send(struct side *side, const struct statement *statement);
+/*
+ * Sends, then collects: both sides may run at once.  The outcome is cleared first.  bound: of a statement that
+ * is_bound.
+ */
+void side_send(struct side *side, const struct statement *statement, const struct bound *bound);
 void side_receive(struct side *side, const struct statement *statement, struct outcome *outcome);
 /* What must succeed. */
 void side_run(struct side *side, const char *sql);
 void outcome_clear(struct outcome *outcome);
+
+/* ---- parameters (bind.c) ---- */
+
+/* values: a session of its own, which no statement is run in. */
+void bind_values(struct side *values, const struct statement *statement, struct bound *bound);
+void bind_free(struct bound *bound);
+/* What the statement owns; prints it as a line of a script. */
+void statement_free(struct statement *statement);
+void statement_show(const struct statement *statement);
 
 /* ---- agreement (compare.c, differences.c) ---- */
 
@@ -59,7 +79,7 @@ struct run {
     unsigned worker;
     bool traces;       /* prints every statement with its outcome */
     bool is_sabotaged; /* the ordinary side gets a row of its own */
-    struct side sides[SIDES];
+    struct side sides[SIDES], values;
     struct tables tables;
     struct history history; /* owns its statements */
     struct outcome outcomes[SIDES];

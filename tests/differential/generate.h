@@ -100,6 +100,8 @@ struct table {
     bool has_gone;       /* a column was dropped */
     bool is_partitioned; /* on the foreign side some partitions are foreign; by k1 */
     const char *over;    /* a view over this table */
+    const char
+        *conflict; /* the option of that name, or a resolver; of one writer all are the same */
 };
 
 struct tables {
@@ -170,6 +172,11 @@ struct statement {
     char *sql;
     char *copy;       /* data of COPY FROM STDIN; NULL: none */
     unsigned ordered; /* so many first columns come in order; ORDERED_ALL: all */
+    /* Sent with its parameters, and its rows come back, in binary. */
+    bool is_bound;
+    unsigned param_count;
+    enum type param_types[PARAMS_MAX];
+    char *params[PARAMS_MAX]; /* in text; NULL: NULL */
 };
 #define ORDERED_ALL 1000u
 

@@ -120,7 +120,7 @@ static void show_failure(struct run *run, unsigned statements)
 
     printf("seed %llu, statement %u: %s\n", (unsigned long long)run->seed, run->history.count,
            run->difference);
-    printf("  %s\n", run->history.list[run->history.count - 1].sql);
+    statement_show(&run->history.list[run->history.count - 1]);
     show_outcome("foreign", &outcomes[FOREIGN]);
     show_outcome("local", &outcomes[LOCAL]);
     for (int i = 0; i < SIDES; i++)
@@ -141,21 +141,16 @@ static void show_script(const struct run *run)
     for (size_t at = 0; at < ddl.len; at += strlen(ddl.data + at) + 1)
         printf("%s;\n", ddl.data + at);
     text_free(&ddl);
-    for (unsigned i = 0; i < run->history.count; i++) {
-        printf("%s;\n", run->history.list[i].sql);
-        if (run->history.list[i].copy)
-            printf("%s\\.\n", run->history.list[i].copy);
-    }
+    for (unsigned i = 0; i < run->history.count; i++)
+        statement_show(&run->history.list[i]);
 }
 
 /* ---- seeds ---- */
 
 static void forget(struct history *history)
 {
-    for (unsigned i = 0; i < history->count; i++) {
-        free(history->list[i].sql);
-        free(history->list[i].copy);
-    }
+    for (unsigned i = 0; i < history->count; i++)
+        statement_free(&history->list[i]);
     free(history->list);
     *history = (struct history){0};
 }

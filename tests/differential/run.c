@@ -68,6 +68,7 @@ void run_begin(struct run *run, uint64_t seed, unsigned worker)
         side_connect(&run->sides[i], i == FOREIGN, worker);
         run_create(run, &run->sides[i]);
     }
+    side_connect(&run->values, false, worker);
 }
 
 void run_end(struct run *run)
@@ -76,18 +77,26 @@ void run_end(struct run *run)
         side_close(&run->sides[i]);
         outcome_clear(&run->outcomes[i]);
     }
+    side_close(&run->values);
 }
 
 bool run_statement(struct run *run, const struct statement *statement)
 {
+    struct bound bound = {0};
+
+    if (statement->is_bound)
+        bind_values(&run->values, statement, &bound);
     for (int i = 0; i < SIDES; i++)
-        side_send(&run->sides[i], statement);
+        side_send(&run->sides[i], statement, &bound);
+    bind_free(&bound);
     for (int i = 0; i < SIDES; i++)
         side_receive(&run->sides[i], statement, &run->outcomes[i]);
     run->difference = compare(statement, run->outcomes);
-    if (run->traces)
-        printf("%s;\n-- %s%s, %u rows\n", statement->sql, run->outcomes[LOCAL].sqlstate,
-               run->outcomes[LOCAL].tag, run->outcomes[LOCAL].row_count);
+    if (run->traces) {
+        statement_show(statement);
+        printf("-- %s%s, %u rows\n", run->outcomes[LOCAL].sqlstate, run->outcomes[LOCAL].tag,
+               run->outcomes[LOCAL].row_count);
+    }
     run->errors += run->outcomes[LOCAL].sqlstate[0] != 0;
     return !run->difference;
 }

@@ -76,19 +76,27 @@ static unsigned cursor(struct generator *g, enum session_state state)
 
 /* ---- prepared statements ---- */
 
+/* A statement that takes what it is about as parameters. */
+static unsigned parameterized(struct generator *g)
+{
+    unsigned ordered = 0;
+
+    g->takes_params = true;
+    g->param_count = 0;
+    if (one_in(g, 3))
+        modify(g);
+    else
+        ordered = query(g, 0);
+    g->takes_params = false;
+    return ordered;
+}
+
 static void prepare(struct generator *g, unsigned number)
 {
     struct prepared *prepared = &g->prepared[number];
     struct text sql;
 
-    g->takes_params = true;
-    g->param_count = 0;
-    prepared->ordered = 0;
-    if (one_in(g, 3))
-        modify(g);
-    else
-        prepared->ordered = query(g, 0);
-    g->takes_params = false;
+    prepared->ordered = parameterized(g);
     sql = g->out;
     g->out = (struct text){0};
     prepared->count = g->param_count;
@@ -128,6 +136,21 @@ static unsigned prepared(struct generator *g)
     else
         prepare(g, number);
     return 0;
+}
+
+/* As clients do that speak the protocol's binary formats. */
+static unsigned bound(struct generator *g, struct statement *statement)
+{
+    unsigned ordered = parameterized(g);
+
+    statement->is_bound = true;
+    statement->param_count = g->param_count;
+    for (unsigned i = 0; i < g->param_count; i++) {
+        statement->param_types[i] = g->params[i];
+        if (!one_in(g, 25))
+            statement->params[i] = strdup(type_value(&g->random, g->params[i]));
+    }
+    return ordered;
 }
 
 /* ---- PL/pgSQL ---- */
@@ -383,10 +406,12 @@ static unsigned any_statement(struct generator *g, enum session_state state,
         modify(g);
     else if (kind < 74)
         put_transaction(g, state);
-    else if (kind < 81)
+    else if (kind < 80)
         return cursor(g, state);
-    else if (kind < 88)
+    else if (kind < 85)
         return prepared(g);
+    else if (kind < 89)
+        return bound(g, statement);
     else if (kind < 92 && !g->tables.is_immediate)
         block(g);
     else if (kind < 95)

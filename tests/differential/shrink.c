@@ -33,8 +33,7 @@ static void shrink_drop(struct run *run, const bool *kept)
         if (kept[i]) {
             run->history.list[count++] = run->history.list[i];
         } else {
-            free(run->history.list[i].sql);
-            free(run->history.list[i].copy);
+            statement_free(&run->history.list[i]);
         }
     }
     run->history.count = count;

@@ -89,14 +89,26 @@ static void outcome_add(struct outcome *outcome, char *row, char *head)
     outcome->rows[outcome->row_count++] = row;
 }
 
+static void add_hex(struct text *text, const char *bytes, int length)
+{
+    for (int i = 0; i < length; i++)
+        text_add(text, "%02x", (unsigned char)bytes[i]);
+}
+
 static char *row_text(const PGresult *result, int row, int columns)
 {
     struct text text = {0};
 
     text_add(&text, "%s", "");
-    for (int i = 0; i < columns; i++)
-        text_add(&text, "%s%s", i > 0 ? " | " : "",
-                 PQgetisnull(result, row, i) ? "NULL" : PQgetvalue(result, row, i));
+    for (int i = 0; i < columns; i++) {
+        text_add(&text, "%s", i > 0 ? " | " : "");
+        if (PQgetisnull(result, row, i))
+            text_add(&text, "NULL");
+        else if (PQfformat(result, i) == 0)
+            text_add(&text, "%s", PQgetvalue(result, row, i));
+        else
+            add_hex(&text, PQgetvalue(result, row, i), PQgetlength(result, row, i));
+    }
     return text.data;
 }
 
@@ -141,9 +153,13 @@ static void take_error(PGconn *connection, const PGresult *result, struct outcom
     (void)connection;
 }
 
-void side_send(struct side *side, const struct statement *statement)
+void side_send(struct side *side, const struct statement *statement, const struct bound *bound)
 {
-    PQsendQuery(side->connection, statement->sql);
+    if (statement->is_bound)
+        PQsendQueryParams(side->connection, statement->sql, (int)statement->param_count,
+                          bound->types, bound->values, bound->lengths, bound->formats, 1);
+    else
+        PQsendQuery(side->connection, statement->sql);
 }
 
 void side_receive(struct side *side, const struct statement *statement, struct outcome *outcome)

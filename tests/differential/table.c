@@ -114,6 +114,8 @@ static void add_view(struct tables *tables, const struct table *over)
     view->over = over->name;
 }
 
+static const char *const conflicts[] = {"lww", "error", "siblings", "resolver"};
+
 void tables_choose(struct tables *tables, struct dynkv_random *random)
 {
     unsigned foreign = 3 + pick(random, 2);
@@ -132,6 +134,7 @@ void tables_choose(struct tables *tables, struct dynkv_random *random)
         table->has_gone = !table->is_raw && pick(random, 4) == 0;
         table->is_partitioned = !table->is_put && pick(random, 5) == 0;
         table->is_deferrable = !table->is_put && !table->is_partitioned && pick(random, 2) == 0;
+        table->conflict = conflicts[pick(random, 4)];
         choose_key(table, random);
         choose_values(table, random);
         if (!table->is_raw && pick(random, 3) == 0)
@@ -177,8 +180,7 @@ static void add_foreign_options(const struct table *table, const char *part,
 {
     static const char *const sizes[] = {"1", "3", "50", "100", "1000", "1000"};
     static const char *const costs[] = {"0", "1", "20", "1000"};
-    static const char *const conflicts[] = {"lww", "error"};
-
+    const char *conflict = table->conflict ? table->conflict : "lww"; /* of the ordinary ones */
     text_add(out, " SERVER kind_kv OPTIONS (keyspace 'd%u_%s%s', partition_key '", worker,
              table->name, part);
     add_names(table, 0, table->partition_count, out);
@@ -189,13 +191,28 @@ static void add_foreign_options(const struct table *table, const char *part,
     text_add(
         out,
         "', format '%s', on_insert '%s', fetch_size '%s', batch_size '%s', fdw_startup_cost '%s', "
-        "conflict '%s', write_mode '%s')",
+        "write_mode '%s', ",
         table->is_raw    ? "raw"
         : table->is_json ? "json"
                          : "row",
         table->is_put ? "put" : "error", sizes[pick(random, 6)], sizes[pick(random, 6)],
-        costs[pick(random, 4)], conflicts[pick(random, 2)],
-        table->is_immediate ? "immediate" : "transaction");
+        costs[pick(random, 4)], table->is_immediate ? "immediate" : "transaction");
+    if (strcmp(conflict, "resolver") == 0)
+        text_add(out, "resolver 'foreign_%u.resolve_%s%s')", worker, table->name, part);
+    else
+        text_add(out, "conflict '%s')", conflict);
+}
+
+/* A single writer makes no siblings, so that it has nothing to do but to be there. */
+static void add_resolver(const struct table *table, const char *part, struct text *out)
+{
+    if (strcmp(table->conflict, "resolver") != 0)
+        return;
+    text_add(out,
+             "CREATE FUNCTION resolve_%s%s(siblings %s%s[]) RETURNS %s%s LANGUAGE sql AS "
+             "'SELECT siblings[1]'",
+             table->name, part, table->name, part, table->name, part);
+    end_statement(out);
 }
 
 /* INSERT overwrites: what stands there is deleted before. */
@@ -313,6 +330,8 @@ static void add_partitioned_ddl(const struct table *table, struct dynkv_random *
         snprintf(part, sizeof part, "_%u", i);
         add_foreign_options(table, part, random, worker, &options);
         add_partition(table, i, is_foreign, options.data, out);
+        if (is_foreign && i != 1)
+            add_resolver(table, part, out);
         text_free(&options);
     }
     if (!table->is_raw)
@@ -340,13 +359,15 @@ static void add_table_ddl(const struct table *table, struct dynkv_random *random
     add_checks(table, random, out);
     if (foreign) {
         text_add(out, ")%s", options.data);
+        end_statement(out);
+        add_resolver(table, "", out);
     } else {
         text_add(out, ", PRIMARY KEY (");
         add_names(table, 0, table->key_count, out);
         text_add(out, ")%s)", table->is_deferrable ? " DEFERRABLE" : "");
+        end_statement(out);
     }
     text_free(&options);
-    end_statement(out);
     if (table->has_gone) {
         text_add(out, "ALTER TABLE %s DROP COLUMN gone", table->name);
         end_statement(out);

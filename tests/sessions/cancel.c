@@ -123,13 +123,10 @@ static void statements_at_frozen_nodes(void)
         "COPY (SELECT * FROM t) TO PROGRAM 'cat >/dev/null'",
         "ANALYZE t",
         "IMPORT FOREIGN SCHEMA x FROM SERVER kv INTO public",
-        "SELECT dynkv_publish_table('t')",
         "SELECT * FROM dynkv_keyspaces('kv')",
     };
     struct session *session = frozen_stage();
 
-    session_do(session, "SELECT dynkv_publish_table('t')"); /* its keyspace is known from now on */
-    session_do(session, "SELECT dynkv_unpublish_table('kv', 't')");
     stage_freeze();
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
         cancel(session, statements[i], CANCELLED);
@@ -151,6 +148,8 @@ static void a_flush(void)
 {
     struct session *session = frozen_stage();
 
+    session_do(session, "SELECT dynkv_publish_table('t')"); /* its keyspace is known from now on */
+    session_do(session, "SELECT dynkv_unpublish_table('kv', 't')");
     session_do(session, "BEGIN");
     session_do(session, "INSERT INTO t SELECT g, 'late ' || g FROM generate_series(1, 5000) g");
     stage_freeze();
@@ -162,6 +161,7 @@ static void a_flush(void)
     session_do(session, "RESET statement_timeout");
     cancel(session, "INSERT INTO t VALUES (6001, 'late 6001')", UNKNOWN);
     cancel(session, "INSERT INTO now_t VALUES (6002, 'late 6002')", CANCELLED);
+    cancel(session, "SELECT dynkv_publish_table('t')", UNKNOWN);
     stage_thaw();
     CHECK(strcmp(session_do(session, "SELECT count(*) FROM t WHERE k <= 5000 AND "
                                      "v NOT IN ('value ' || k, 'late ' || k)"),

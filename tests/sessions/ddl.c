@@ -3,6 +3,7 @@
  * before goes where it was meant to go.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/sessions/steps.h"
 
@@ -92,6 +93,34 @@ static void what_is_dropped_has_been_written(void)
           {'A', "SELECT count(*) FROM t", "3"});
 }
 
+/* The key's columns name it in the error as long as they are what they were. */
+static void a_new_key_is_looked_for_whatever_became_of_its_table(void)
+{
+    static const char *const changes[] = {
+        "SELECT 1", "ALTER FOREIGN TABLE new_t ALTER k TYPE bigint",
+        "ALTER FOREIGN TABLE new_t DROP k", "DROP FOREIGN TABLE new_t"};
+    struct session *session[2];
+
+    stage_with_table();
+    for (int i = 0; i < 2; i++)
+        session[i] = session_open();
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        session_do(session[0], "DELETE FROM t WHERE k = 3;"
+                               "DROP FOREIGN TABLE IF EXISTS new_t;"
+                               "CREATE FOREIGN TABLE new_t (k int, n int, v text) SERVER kv "
+                               "OPTIONS (keyspace 't', on_insert 'error')");
+        session_do(session[0], "BEGIN; INSERT INTO new_t VALUES (3, 0, 'three'), (4, 0, 'four')");
+        session_do(session[0], "%s", changes[i]);
+        session_do(session[1], "INSERT INTO t VALUES (3, 1, 'theirs')");
+        CHECK(strcmp(session_ask(session[0], "COMMIT"), "23505") == 0, "%s: %s", changes[i],
+              session_message(session[0]));
+        CHECK(strstr(session_detail(session[0]), i == 0 ? "(k)=(3)" : "\\x80000003"), "%s: %s",
+              changes[i], session_detail(session[0]));
+        CHECK(strcmp(session_do(session[1], "SELECT k, v FROM t WHERE k > 2"), "3|theirs") == 0,
+              "%s: another row", changes[i]);
+    }
+}
+
 const struct session_test ddl_tests[] = {
     {"columns come and go under writes that wait", columns_come_and_go_under_writes},
     {"a type that does not fit is an error of reading, and of nothing else",
@@ -103,5 +132,7 @@ const struct session_test ddl_tests[] = {
     {"other sessions wait to alter a table that was written to",
      other_sessions_wait_to_alter_a_table},
     {"what is dropped after it was written to has been written", what_is_dropped_has_been_written},
+    {"a new key is looked for at the commit, whatever became of its table",
+     a_new_key_is_looked_for_whatever_became_of_its_table},
     {NULL, NULL},
 };

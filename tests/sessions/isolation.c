@@ -2,6 +2,10 @@
  * isolation.c: two sessions in turn, as in PostgreSQL's isolation tests: what each sees of the other's
  * writes, and what becomes of writes that meet.  docs/transactions.md promises it.
  */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "tests/sessions/steps.h"
 
 static void stage_with_table(void)
@@ -96,11 +100,117 @@ static void inserts_replace_and_the_last_commit_wins(void)
           {'B', "INSERT INTO t VALUES ('a', '3')", ""}, {'A', "COMMIT", ""},
           {'B', "SELECT n FROM t WHERE k = 'a'", "2"});
     CHECK(siblings_of("a") == 1, "%u values", siblings_of("a"));
-    /* on_insert 'error' finds what is there, and is no lock. */
+}
+
+static void of_two_inserts_of_a_key_the_second_commit_fails(void)
+{
+    stage_with_table();
     STEPS({'A', "BEGIN; INSERT INTO new_t VALUES ('x', 'A')", ""},
-          {'B', "INSERT INTO new_t VALUES ('x', 'B')", ""}, {'A', "COMMIT", ""},
-          {'B', "SELECT n FROM t WHERE k = 'x'", "A"},
+          {'B', "BEGIN; INSERT INTO new_t VALUES ('w', 'B'), ('x', 'B'), ('y', 'B')", ""},
+          {'A', "COMMIT", ""}, {'B', "SELECT count(*) FROM t WHERE n = 'B'", "3"},
+          {'B', "COMMIT", "23505"}, {'B', "SELECT k, n FROM t WHERE k > 'c'", "x|A"},
           {'B', "INSERT INTO new_t VALUES ('x', 'B')", "23505"});
+    CHECK(siblings_of("x") == 1, "%u values", siblings_of("x"));
+    /* A key that was deleted is free, for one. */
+    STEPS({'A', "DELETE FROM t WHERE k = 'x'", ""},
+          {'A', "BEGIN; INSERT INTO new_t VALUES ('x', 'A')", ""},
+          {'B', "INSERT INTO new_t VALUES ('x', 'B')", ""}, {'A', "COMMIT", "23505"},
+          {'A', "SELECT n FROM t WHERE k = 'x'", "B"});
+    CHECK(siblings_of("x") == 1, "%u values", siblings_of("x"));
+    /* What was changed after the insert is an insert still; what was deleted again is nothing. */
+    STEPS({'A', "BEGIN; INSERT INTO new_t VALUES ('y', 'A'), ('z', 'A')", ""},
+          {'A', "UPDATE new_t SET n = 'A2' WHERE k = 'y'; DELETE FROM t WHERE k = 'z'", ""},
+          {'B', "INSERT INTO new_t VALUES ('z', 'B')", ""}, {'A', "COMMIT", ""},
+          {'A', "SELECT n FROM t WHERE k > 'x' ORDER BY k", "A2; B"},
+          {'A', "BEGIN; INSERT INTO new_t VALUES ('v', 'A')", ""},
+          {'A', "UPDATE new_t SET n = 'A2' WHERE k = 'v'", ""},
+          {'B', "INSERT INTO t VALUES ('v', 'B')", ""}, {'A', "COMMIT", "23505"});
+}
+
+static void rows_that_come_to_a_key_otherwise_fail_like_inserts(void)
+{
+    stage_with_table();
+    STEPS({'A', "BEGIN; INSERT INTO new_t VALUES ('x', 'A') ON CONFLICT DO NOTHING", ""},
+          {'B', "INSERT INTO new_t VALUES ('x', 'B') ON CONFLICT DO NOTHING", ""},
+          {'A', "COMMIT", "23505"}, {'A', "BEGIN; UPDATE new_t SET k = 'y' WHERE k = 'a'", ""},
+          {'B', "INSERT INTO new_t VALUES ('y', 'B')", ""}, {'A', "COMMIT", "23505"},
+          {'A', "SELECT * FROM t ORDER BY k", "a|1; b|1; c|1; x|B; y|B"});
+    /* A key that the transaction itself has left is no new one: the version read goes along. */
+    STEPS({'A', "BEGIN; UPDATE new_t SET k = chr(ascii(k) + 1) WHERE k < 'd'", ""},
+          {'B', "UPDATE t SET n = '2' WHERE k = 'b'", ""}, {'A', "COMMIT", ""},
+          {'A', "SELECT * FROM t ORDER BY k", "b|1; c|1; d|1; x|B; y|B"});
+    CHECK(siblings_of("b") == 2, "%u values", siblings_of("b"));
+}
+
+/* What two sessions insert: the same key, and each one of its own or not. */
+struct race {
+    const char *table;
+    bool has_more;
+    unsigned late, both; /* were found out after the write; by neither */
+};
+
+/* Whether a session's insert succeeded; if not, it left behind what it should. */
+static bool race_end(struct race *race, struct session *session, int i, const char *key)
+{
+    const char *outcome = session_end(session), *count;
+    bool is_late = strstr(session_detail(session), "same moment") != NULL;
+    bool won = strcmp(outcome, "") == 0, stays = won || (is_late && race->has_more);
+
+    CHECK(won || strcmp(outcome, stays ? "08007" : "23505") == 0, "%s: %s", outcome,
+          session_message(session));
+    race->late += is_late;
+    count = session_do(session, "SELECT count(*) FROM t WHERE k = '%s of %d'", key, i);
+    CHECK(strcmp(count, stays && race->has_more ? "1" : "0") == 0, "%s of %d", key, i);
+    return won;
+}
+
+/* Whatever the order of their steps is: nobody's row is overwritten, and a row that fails is not there. */
+static void race_once(struct race *race, struct session *const session[2], const char *key)
+{
+    const char *shown;
+    bool won[2];
+
+    for (int i = 0; i < 2; i++) {
+        if (race->has_more)
+            session_begin(session[i], "INSERT INTO %s VALUES ('%s', '%d'), ('%s of %d', '')",
+                          race->table, key, i, key, i);
+        else
+            session_begin(session[i], "INSERT INTO %s VALUES ('%s', '%d')", race->table, key, i);
+    }
+    for (int i = 0; i < 2; i++)
+        won[i] = race_end(race, session[i], i, key);
+    CHECK(won[0] || won[1], "%s: both have failed", key);
+    race->both += won[0] && won[1];
+    shown = session_do(session[0], "SELECT n FROM t WHERE k = '%s'", key);
+    CHECK(won[atoi(shown)], "%s: the row of who failed is shown", key);
+    CHECK(siblings_of(key) == (won[0] && won[1] ? 2u : 1u), "%s: %u values", key, siblings_of(key));
+}
+
+#define RACES 50
+
+static void inserts_that_meet_overwrite_nobody(void)
+{
+    struct race races[] = {
+        {.table = "new_t"}, {.table = "new_t", .has_more = true}, {.table = "new_now_t"}};
+    struct session *session[2];
+
+    stage_with_table();
+    for (int i = 0; i < 2; i++)
+        session[i] = session_open();
+    session_do(session[0],
+               "CREATE FOREIGN TABLE new_now_t (k text, n text) SERVER kv OPTIONS "
+               "(keyspace 't', format 'raw', on_insert 'error', write_mode 'immediate')");
+    for (size_t at = 0; at < sizeof races / sizeof *races; at++) {
+        for (int i = 0; i < RACES; i++) {
+            char key[32];
+
+            snprintf(key, sizeof key, "race %zu %d", at, i);
+            race_once(&races[at], session, key);
+        }
+        printf("    %s%s: of %d races %u were found out after the write, %u by neither\n",
+               races[at].table, races[at].has_more ? ", with other rows" : "", RACES,
+               races[at].late, races[at].both);
+    }
 }
 
 static void savepoints_are_nobody_elses_business(void)
@@ -209,6 +319,11 @@ const struct session_test isolation_tests[] = {
     {"a delete hides a concurrent update, which is kept",
      a_delete_hides_and_keeps_what_it_did_not_see},
     {"inserts replace, and the last commit wins", inserts_replace_and_the_last_commit_wins},
+    {"of two inserts of a key the second commit fails, and leaves nothing",
+     of_two_inserts_of_a_key_the_second_commit_fails},
+    {"rows that come to a key otherwise fail like inserts",
+     rows_that_come_to_a_key_otherwise_fail_like_inserts},
+    {"inserts that meet overwrite nobody", inserts_that_meet_overwrite_nobody},
     {"savepoints are nobody else's business", savepoints_are_nobody_elses_business},
     {"cursors keep what they saw of their transaction's writes",
      cursors_keep_what_they_saw_of_their_own},
