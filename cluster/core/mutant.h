@@ -37,7 +37,6 @@
     X(LEASE_FROM_CLOCK, lease_from_clock, "a lease begins at the clock, however far it is ahead") \
     X(REMEMBER_WHOLE, remember_whole, "items of one request are taken for one another")           \
     X(KEEP_SUSPICIONS, keep_suspicions, "what was thought in quarantine is never told")           \
-    X(STAMP_BEHIND_STORED, stamp_behind_stored, "a put is stamped before what the store holds")   \
     X(STAMP_PAST_LEASE, stamp_past_lease, "timestamps are given out past the durable lease")      \
     X(APPLIED_IS_REFUSED, applied_is_refused, "a put with too few acks is answered as refused")   \
     X(COUNT_FALLBACK, count_fallback, "a fallback counts for a strict put, like a replica")       \

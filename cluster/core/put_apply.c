@@ -61,8 +61,7 @@ static struct dynkv_dot put_dot(struct dynkv_node *node, struct put_item *item,
         restart_is_old_copy(node, "a key has a version that this run did not make");
     /* A restart may have set the clock back behind what others stamped, and this store holds. */
     for (uint32_t i = 0; i < current->sibling_count; i++)
-        if (current->siblings[i].timestamp > node->clock.last &&
-            !mutant_is(node, DYNKV_MUTANT_STAMP_BEHIND_STORED))
+        if (current->siblings[i].timestamp > node->clock.last)
             node->clock.last = current->siblings[i].timestamp;
     dot = lease_next_dot(node);
     if (!item->at.hint_for || dot.counter == 0 || mutant_is(node, DYNKV_MUTANT_HINT_OWN_ACTOR))

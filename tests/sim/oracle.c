@@ -658,8 +658,8 @@ static void reply_put(struct sim *sim, struct sim_client *client, struct sim_nod
         if (reply->results[i].error && reply->results[i].error != DYNKV_UNAVAILABLE && client &&
             client->tries == 1 && !sim->swarm.duplicate)
             check_refused(sim, node, write, (enum dynkv_error)reply->results[i].error);
-        if (reply->results[i].error == DYNKV_SIBLINGS_LIMIT && sim->ring_count == 1 &&
-            sim_key_is_on(sim, sim->rings[0], write->key, node->id))
+        if (reply->results[i].error == DYNKV_SIBLINGS_LIMIT && sim_ring_is_first(sim) &&
+            sim_key_is_on(sim, dynkv_node_ring(node->core), write->key, node->id))
             node->refused_replies++; /* refused here, not by a node it was sent on to */
     }
 }

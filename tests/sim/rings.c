@@ -43,6 +43,11 @@ void sim_rings_note(struct sim *sim, const struct sim_node *node)
         sim_ring_note(sim, node, true);
 }
 
+bool sim_ring_is_first(const struct sim *sim)
+{
+    return sim->ring_count == sim->rings_of_birth;
+}
+
 uint32_t sim_key_replicas(const struct sim *sim, const struct dynkv_ring *ring,
                           const struct sim_key *key, uint64_t out[DYNKV_REPLICAS_MAX])
 {

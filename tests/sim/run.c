@@ -23,6 +23,7 @@
 #define REAP_AHEAD_US  (90 * SIM_SECOND) /* expiries, and how far clocks may be apart */
 #define HEAL_ROUNDS    6u
 #define HINT_TRIES     60u /* seconds until all hints must have come home */
+#define SURE_TRIES     60u /* seconds until all must know what they may have forgotten */
 #define PROBE_LIMIT_MS 5000u
 
 /* ---- the loop ---- */
@@ -173,6 +174,7 @@ static void birth_keys(struct sim *sim)
     const struct dynkv_ring *ring = sim_ring_note(sim, &sim->nodes[0], false);
 
     sim->ring_version = dynkv_ring_version(ring);
+    sim->rings_of_birth = sim->ring_count;
     for (uint32_t i = 0; i < sim->swarm.keys; i++) {
         struct sim_key *key = &sim->keys[i];
         uint64_t hash;
@@ -363,11 +365,29 @@ static void heal_reaping(struct sim *sim)
     check_final_reaped(sim);
 }
 
+/* A restarted node may have to find out first who is not there to tell it what its store may have forgotten. */
+static void heal_doubts(struct sim *sim)
+{
+    uint32_t unsure = 1;
+
+    for (uint32_t i = 0; i < SURE_TRIES && unsure && !sim->report.found; i++) {
+        unsure = 0;
+        for (uint32_t j = 0; j < sim->node_count; j++)
+            unsure +=
+                sim_node_serves(&sim->nodes[j]) && sim_node_counter(sim, &sim->nodes[j], "unsure");
+        if (unsure)
+            sim_run_for(sim, SIM_SECOND);
+    }
+    if (unsure)
+        sim_violation(sim, "15", "%u nodes are unsure still, though all is healed", unsure);
+}
+
 static void run_healing(struct sim *sim)
 {
     sim->work_on = false;
     sim_faults_end(sim);
     sim_run_for(sim, HEAL_US);
+    heal_doubts(sim);
     sim_operator_heal(sim);
     sim_settle_keys(sim);
     if (sim->report.found)

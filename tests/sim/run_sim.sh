@@ -60,17 +60,20 @@ found_seeds() { # lines of regressions: arguments, then what it was
     done <"$HERE/regressions"
 }
 
-mutant() { # mutant NAME INVARIANT: leaves its status in a file
-    "$SIM" --quiet --seeds 1..$MUTANT_SEEDS --mutate "$1" --until "$2" >"$LOGS/mutant-$1" 2>&1
-    echo $? >"$LOGS/status-$1"
+mutant() { # mutant NAME INVARIANT [ARGUMENTS]: leaves its status in a file
+    local name=$1 invariant=$2
+    shift 2
+    [ $# -gt 0 ] || set -- --seeds "1..$MUTANT_SEEDS"
+    "$SIM" --quiet "$@" --mutate "$name" --until "$invariant" >"$LOGS/mutant-$name" 2>&1
+    echo $? >"$LOGS/status-$name"
 }
 
 mutants() {
     local name invariant listed
     export -f mutant
     export SIM LOGS MUTANT_SEEDS
-    grep -v '^#' "$HERE/mutants" | xargs -P "$JOBS" -L 1 bash -c 'mutant "$1" "$2"' mutant
-    while read -r name invariant; do
+    grep -v '^#' "$HERE/mutants" | xargs -P "$JOBS" -L 1 bash -c 'mutant "$@"' mutant
+    while read -r name invariant _; do
         case $name in '' | '#'*) continue ;; esac
         verdict "$(cat "$LOGS/status-$name")" "mutant $name is caught by invariant $invariant" "$LOGS/mutant-$name"
     done <"$HERE/mutants"

@@ -431,6 +431,7 @@ struct sim {
     struct dynkv_ring **rings; /* all that nodes have used, in the order in which they came to */
     uint32_t ring_count;
     uint64_t ring_version;                 /* of the first one; 0: not formed yet */
+    uint32_t rings_of_birth;               /* how many there were when it was formed */
     uint64_t epoch_after[SIM_CHANGES_MAX]; /* epoch + 1 after each change that ended; 0: not yet */
     struct sim_write **writes;             /* by number */
     uint32_t write_count, write_cap;
@@ -456,6 +457,8 @@ const struct dynkv_ring *sim_ring_of(const struct sim *sim, uint64_t version);
 const struct dynkv_ring *sim_ring_note(struct sim *sim, const struct sim_node *node, bool other);
 /* After each step: a change may come and go within one. */
 void sim_rings_note(struct sim *sim, const struct sim_node *node);
+/* No node has used another ring than the one at the end of the birth, since then. */
+bool sim_ring_is_first(const struct sim *sim);
 uint32_t sim_key_replicas(const struct sim *sim, const struct dynkv_ring *ring,
                           const struct sim_key *key, uint64_t out[DYNKV_REPLICAS_MAX]);
 bool sim_key_is_on(const struct sim *sim, const struct dynkv_ring *ring, const struct sim_key *key,

@@ -179,7 +179,7 @@ static void trial_repair(struct sim *sim)
 void sim_trial(struct sim *sim)
 {
     /* With lost members, and with candidates, it can't be said so simply. */
-    if (sim->wipes || sim->ring_count != 1 || sim->node_count != sim->swarm.nodes ||
+    if (sim->wipes || !sim_ring_is_first(sim) || sim->node_count != sim->swarm.nodes ||
         sim_operator_misses_somebody(sim))
         return;
     switch (sim->swarm.trial) {
