@@ -22,6 +22,13 @@ DYNKV_VERSION := 0.1
 
 PROGRAMS := $(BUILD)/dynkvd $(BUILD)/dynkv $(BUILD)/libdynkv.a
 
+# What differs between releases of a library is asked of the linker, when a rule needs it.
+# links FLAGS,FUNCTION: whether a program that calls the function can be linked with these flags.
+links = $(shell echo 'char $(2)(void); int main(void) { return $(2)(); }' | \
+                $(CL_CC) -fno-builtin -x c - $(1) -o /dev/null 2>/dev/null && echo yes)
+ROCKSDB_DEFINES = $(if $(call links,-lrocksdb,rocksdb_logger_create_callback_logger),\
+                       -DDYNKV_ROCKSDB_HAS_CALLBACK_LOGGER)
+
 .PHONY: cluster extension unit sim regress sessions live lint format test bench fuzz soak
 .DEFAULT_GOAL := all
 all: cluster
@@ -36,7 +43,7 @@ DATA := dynkv_fdw--1.0.sql
 PGFILEDESC := "dynkv_fdw - foreign data wrapper for a dynkv cluster"
 PG_CPPFLAGS := -Icluster -I. -MMD -MP
 PG_CFLAGS := -fvisibility=hidden -Werror
-SHLIB_LINK := $(BUILD)/libdynkv.a -lmsgpackc -Wl,--exclude-libs,ALL
+SHLIB_LINK := $(BUILD)/libdynkv.a -Wl,--exclude-libs,ALL
 EXTRA_CLEAN := build dynkv_fdw.d $(wildcard fdw/*.d)
 # No bitcode: clang would write its own header dependencies over those of the objects.
 override with_llvm := no
@@ -68,7 +75,8 @@ $(foreach layer,$(LAYERS),$(eval $(call layer_rules,$(layer))))
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "compile $<"
-	$(Q)$(CL_CC) $(CL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CL_CC) $(CL_CFLAGS) $(OBJECT_DEFINES) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/cluster/store/rocksdb_open.o: OBJECT_DEFINES = $(ROCKSDB_DEFINES)
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 libs = $(foreach layer,$(1),$(BUILD)/lib/lib$(layer).a)

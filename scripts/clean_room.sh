@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# The test of a clean machine: a minimal Debian 12 in a folder of its own, a clone of this tree in it
+# The test of a clean machine: a minimal Debian in a folder of its own, a clone of this tree in it
 # (what is committed, nothing else), and there the demo and the tests, from packages on.  Root only.
 #
-#   scripts/clean_room.sh [--keep] [demo] [test] [user]
+#   scripts/clean_room.sh [--keep] [--release NAME] [demo] [test] [user]
 #
-#   demo   scripts/demo.sh, then psql, status, down, and that no process is left
-#   test   scripts/test.sh
-#   user   the demo again, as an ordinary user with sudo
-#   --keep leaves the folder, and says where it is
+#   demo       scripts/demo.sh, then psql, status, down, and that no process is left
+#   test       scripts/test.sh
+#   user       the demo again, as an ordinary user with sudo
+#   --keep     leaves the folder, and says where it is
+#   --release  Debian's name of it: bookworm (12, the default), trixie (13)
 #
 # Without names: demo and test.  The mirror is the one this machine uses.
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
@@ -38,8 +39,8 @@ room_make() {
     chmod 755 "$ROOM"
     trap room_leave EXIT
     trap 'exit 130' INT TERM
-    say "a minimal Debian 12 in $ROOM"
-    debootstrap --variant=minbase bookworm "$ROOM" "$address" >"$ROOM.log" 2>&1 ||
+    say "a minimal Debian ($RELEASE) in $ROOM"
+    debootstrap --variant=minbase "$RELEASE" "$ROOM" "$address" >"$ROOM.log" 2>&1 ||
         { tail -n 5 "$ROOM.log" >&2; die "debootstrap failed (log: $ROOM.log)"; }
     rm -f "$ROOM.log"
     copy_apt_settings
@@ -102,7 +103,7 @@ refuses() {
 demo_in_room() { # how to run a command there
     local as=("$@")
     check "demo.sh ends with 0" "${as[@]}" scripts/demo.sh
-    check "no cluster of the system's was made" test -z "$(ls -A "$ROOM/etc/postgresql" 2>/dev/null)" 
+    check "no cluster of the system's was made" test -z "$(ls -A "$ROOM/etc/postgresql" 2>/dev/null)"
     check "demo.sh a second time says that it runs" "${as[@]}" scripts/demo.sh
     check "demo.sh psql" "${as[@]}" scripts/demo.sh psql -c \
         "SELECT name, version FROM packages WHERE name = 'bash'"
@@ -128,13 +129,18 @@ make_user() {
         chown -R tester: ~tester/dynkv'
 }
 
-KEEP=no PASSED=0 FAILED=0 parts=()
-for argument in "$@"; do
-    case $argument in
+KEEP=no RELEASE=bookworm PASSED=0 FAILED=0 parts=()
+while [ $# -gt 0 ]; do
+    case $1 in
     --keep) KEEP=yes ;;
-    demo | test | user) parts+=("$argument") ;;
+    --release)
+        RELEASE=${2:-}
+        [ -n "$RELEASE" ] && shift || usage
+        ;;
+    demo | test | user) parts+=("$1") ;;
     *) usage ;;
     esac
+    shift
 done
 [ ${#parts[@]} -gt 0 ] || parts=(demo test)
 [ "$(id -u)" -eq 0 ] || die "needs root, for debootstrap and chroot"

@@ -31,9 +31,14 @@ die() {
 
 # ---- packages ----
 
-PACKAGES_BUILD="build-essential libnng-dev librocksdb-dev libxxhash-dev libmsgpack-dev libpq-dev
-                postgresql-15 postgresql-client-15 postgresql-server-dev-15"
-PACKAGES_TEST="libcmocka-dev clang libclang-rt-14-dev clang-format git iproute2"
+# A|B is one package under the names that Debian's releases give it.  libicu-dev: the server's headers
+# include it.  All is tested on PostgreSQL 15 most, so that is taken where a release has it.
+PACKAGES_BUILD="build-essential libnng-dev librocksdb-dev libxxhash-dev libmsgpack-dev|libmsgpack-c-dev
+                libicu-dev libpq-dev"
+PACKAGES_BUILD_OF_PG="postgresql-%s postgresql-client-%s postgresql-server-dev-%s"
+PACKAGES_TEST="libcmocka-dev clang libclang-rt-14-dev|libclang-rt-19-dev|libclang-rt-21-dev clang-format
+               git iproute2"
+PG_VERSIONS="15 17 18 16 14"
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -46,6 +51,37 @@ as_root() {
 
 package_is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+package_is_known() {
+    apt-cache show "$1" >/dev/null 2>&1
+}
+
+# Of the names A|B the one that is installed, or else that this release has.
+package_choose() {
+    local test name names=${1//|/ }
+    for test in package_is_installed package_is_known; do
+        for name in $names; do
+            if $test "$name"; then
+                printf '%s\n' "$name"
+                return
+            fi
+        done
+    done
+    printf '%s\n' "${1%%|*}"
+}
+
+# The packages of a kind, "build" or "test", as this release names them.
+packages_of() {
+    local list=PACKAGES_${1^^} of_pg=PACKAGES_${1^^}_OF_PG package version
+    for package in ${!list}; do
+        package_choose "$package"
+    done
+    [ -n "${!of_pg:-}" ] || return 0
+    version=$(package_choose "$(printf 'postgresql-server-dev-%s|' $PG_VERSIONS)")
+    for package in ${!of_pg}; do
+        printf "$package\n" "${version##*-}"
+    done
 }
 
 apt_get() {
@@ -69,8 +105,7 @@ debian_mirror() {
 install_packages() {
     local dropin_folder=/etc/postgresql-common/createcluster.d
     local dropin=$dropin_folder/zz-dynkv-installing.conf status=0
-    if apt_index_is_empty || ! apt-get -qq --simulate --no-install-recommends install "$@" \
-        >/dev/null 2>&1; then
+    if ! apt-get -qq --simulate --no-install-recommends install "$@" >/dev/null 2>&1; then
         apt_get update || die "apt-get update failed: look at its messages above"
     fi
     as_root mkdir -p "$dropin_folder"
@@ -83,17 +118,25 @@ install_packages() {
     fi
 }
 
-need_packages() {
-    local kind package missing=()
+packages_missing() {
+    local kind package
     for kind in "$@"; do
-        local list=PACKAGES_${kind^^}
-        for package in ${!list}; do
-            package_is_installed "$package" || missing+=("$package")
+        for package in $(packages_of "$kind"); do
+            package_is_installed "$package" || printf '%s\n' "$package"
         done
     done
+}
+
+need_packages() {
+    local missing
+    missing=($(packages_missing "$@"))
     [ ${#missing[@]} -gt 0 ] || return 0
     command -v apt-get >/dev/null ||
         die "these Debian packages are missing: ${missing[*]} (no apt-get here: install them by hand)"
+    if apt_index_is_empty; then
+        apt_get update || die "apt-get update failed: look at its messages above"
+        missing=($(packages_missing "$@")) # the index knows this release's names
+    fi
     mkdir -p "$BUILD"
     say "installing ${#missing[@]} Debian packages: ${missing[*]}"
     install_packages "${missing[@]}"
@@ -250,7 +293,7 @@ process_kill() {
 
 find_pg_config() {
     local candidate
-    for candidate in "${PG_CONFIG:-}" /usr/lib/postgresql/15/bin/pg_config pg_config; do
+    for candidate in "${PG_CONFIG:-}" $(printf '/usr/lib/postgresql/%s/bin/pg_config ' $PG_VERSIONS) pg_config; do
         [ -n "$candidate" ] || continue
         if command -v "$candidate" >/dev/null; then
             command -v "$candidate"

@@ -4,6 +4,7 @@
  * One client with a fixed number of requests in flight: whenever one is answered, the next is sent.
  * Before reads are measured, all keys are stored once, so that reads find something.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -13,7 +14,7 @@
 #include "cli/command.h"
 
 #define SECONDS_DEFAULT 5u
-#define KEY_SIZE        14u        /* "key" and eleven digits */
+#define KEY_SIZE        14u        /* "key" and eleven digits; --keys is below 2^32 */
 #define NOISE_SIZE      (1u << 20) /* values are pieces of this much noise */
 #define LOAD_BYTES      (1u << 20) /* of one request that loads */
 #define LOAD_BATCH      1000u
@@ -54,9 +55,9 @@ static struct dynkv_slice random_value(struct bench_run *run)
                        (size_t)run->cli->options->value_size);
 }
 
-static void name_key(struct bench_run *run, uint32_t i, uint64_t number)
+static void name_key(struct bench_run *run, uint32_t i, uint32_t number)
 {
-    snprintf(run->names[i], sizeof run->names[i], "key%011llu", (unsigned long long)number);
+    snprintf(run->names[i], sizeof run->names[i], "key%011" PRIu32, number);
     run->keys[i] = (struct dynkv_key_ref){dynkv_slice(run->names[i], KEY_SIZE), KEY_SIZE};
     run->writes[i] = (struct dynkv_write){.at = run->keys[i]};
 }
@@ -106,7 +107,7 @@ static int load(struct bench_run *run)
 
         code = wait_idle(slot);
         while (!code && count < batch && done < options->keys)
-            name_key(run, count++, done++);
+            name_key(run, count++, (uint32_t)done++);
         if (count)
             start(run, slot, false, count);
     }
@@ -127,7 +128,7 @@ static void start_next(struct bench_run *run, struct slot *slot, uint32_t count)
     double dice = (double)(dynkv_random_next(&run->random) >> 11) * 0x1p-53;
 
     for (uint32_t i = 0; i < count; i++)
-        name_key(run, i, dynkv_random_below(&run->random, options->keys));
+        name_key(run, i, (uint32_t)dynkv_random_below(&run->random, options->keys));
     start(run, slot, dice < options->read_share, count);
 }
 
