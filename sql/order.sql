@@ -79,12 +79,23 @@ EXPLAIN (COSTS OFF) SELECT * FROM word WHERE w LIKE 'c%' ORDER BY w DESC LIMIT 3
 SELECT * FROM word WHERE w LIKE 'c%' ORDER BY w DESC LIMIT 3;
 SELECT is_sorted('SELECT word FROM word ORDER BY w DESC', 'w DESC');
 
+-- What a plan asks of the cluster; PostgreSQL's versions differ in what they make of it.
+CREATE FUNCTION asked(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+  line text;
+BEGIN
+  FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+    line := ltrim(line, ' ->');
+    IF line LIKE 'Foreign Scan%' OR line LIKE 'Dynkv%' OR line LIKE '%: false' THEN RETURN NEXT line; END IF;
+  END LOOP;
+END $$;
+
 -- min and max, DISTINCT, GROUP BY, merge joins, partitions of a table.
-EXPLAIN (COSTS OFF) SELECT min(id), max(id) FROM item;
+SELECT asked('SELECT min(id), max(id) FROM item');
 SELECT min(id), max(id) FROM item;
 SELECT min(at), max(at) FROM event WHERE account = 4 AND at > 10;
 SELECT max(id) FROM item WHERE id > 5000;
-EXPLAIN (COSTS OFF) SELECT DISTINCT account FROM event ORDER BY account LIMIT 2;
+SELECT asked('SELECT DISTINCT account FROM event ORDER BY account LIMIT 2');
 SELECT DISTINCT account FROM event ORDER BY account DESC LIMIT 2;
 SELECT account, count(*) FROM event GROUP BY account ORDER BY account LIMIT 2;
 SET enable_hashjoin = off;
@@ -161,9 +172,9 @@ EXPLAIN (COSTS OFF) SELECT * FROM event WHERE kind IS NULL AND account = 3;
 EXPLAIN (COSTS OFF) SELECT * FROM event WHERE kind IS NOT NULL AND account = 3;
 EXPLAIN (COSTS OFF) SELECT * FROM event WHERE n IS NULL AND account = 3;
 EXPLAIN (COSTS OFF) UPDATE event SET n = 1 WHERE account IS NULL;
-EXPLAIN (COSTS OFF) SELECT * FROM item WHERE id = 1 AND id = 2;
+SELECT * FROM item WHERE id = 1 AND id = 2;
 EXPLAIN (COSTS OFF) SELECT * FROM item a JOIN item b USING (id) WHERE a.id = 3;
-EXPLAIN (COSTS OFF) SELECT * FROM item a LEFT JOIN item b ON b.id = a.id AND b.id IS NULL WHERE a.id = 3;
+SELECT asked('SELECT * FROM item a LEFT JOIN item b ON b.id = a.id AND b.id IS NULL WHERE a.id = 3');
 EXPLAIN (COSTS OFF) SELECT * FROM event a JOIN event b ON b.account = a.at AND b.at = a.at WHERE a.account = 7 AND a.at = a.account;
 SELECT count(*) FROM event WHERE kind IS NULL;
 SELECT count(*) FROM event WHERE kind IS NOT NULL AND account = 3;
@@ -188,7 +199,7 @@ SELECT max(id) FROM item;
 \! "$DYNKV_CLUSTER" restart 2
 \! "$DYNKV_CLUSTER" await 3
 
-DROP FUNCTION fetched, is_sorted;
+DROP FUNCTION fetched, is_sorted, asked;
 DROP TABLE log;
 DROP FOREIGN TABLE item, event, word;
 DROP SERVER order_kv CASCADE;

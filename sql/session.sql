@@ -7,7 +7,9 @@ CREATE FOREIGN TABLE cart (id int, v text) SERVER session_kv OPTIONS (keyspace '
 CREATE FOREIGN TABLE cart2 (id int, v text) SERVER session_kv2 OPTIONS (keyspace 'session_cart');
 
 -- Without a user mapping nobody connects.
+\set VERBOSITY sqlstate
 SELECT * FROM cart;
+\set VERBOSITY default
 CREATE USER MAPPING FOR PUBLIC SERVER session_kv;
 CREATE USER MAPPING FOR CURRENT_USER SERVER session_kv2;
 SELECT * FROM dynkv_fdw_get_connections();
