@@ -108,6 +108,9 @@ UNIT_LINK_client := -lnng -lpthread
 UNIT_LINK_daemon := -lnng -lpthread
 # Helpers that several tests of one layer share: tests/unit/<layer>/*.c that are not test_*.c.
 
+# cmocka 2 deprecates macros that 1, which Debian 12 and 13 have, offers nothing else for.
+$(BUILD)/obj/tests/unit/%.o: OBJECT_DEFINES = -Wno-deprecated-declarations
+
 define unit_rules
 UNIT_$(1) := $$(patsubst %.c,$(BUILD)/%,$$(wildcard tests/unit/$(1)/test_*.c))
 UNIT_HELP_$(1) := $$(patsubst %.c,$(BUILD)/obj/%.o,$$(filter-out tests/unit/$(1)/test_%,$$(wildcard tests/unit/$(1)/*.c)))

@@ -49,11 +49,8 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
-#if PG_VERSION_NUM >= 180000
-#define DYNKV_NORETURN pg_noreturn
-#else
-#define DYNKV_NORETURN __attribute__((noreturn))
-#endif
+/* The server's own word for it changes place and name; this one does not. */
+#define DYNKV_NORETURN __attribute__((__noreturn__))
 
 /* Since 16 the parser's callbacks say whether to go on. */
 #if PG_VERSION_NUM >= 160000
