@@ -355,7 +355,7 @@ static bool fetch_from_scan(DynkvFetch *fetch, FetchSlot *slot, DynkvEntry *entr
             return fetch_give_item(fetch, slot, entry);
         case DYNKV_OVERLAY_REPLACED:
             slot->has_item = false;
-            /* FALLTHROUGH */
+            __attribute__((fallthrough));
         case DYNKV_OVERLAY_OURS:
             entry->key = key.key;
             entry->partition_len = key.partition_len;
