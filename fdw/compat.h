@@ -24,6 +24,7 @@
 #include "utils/guc.h"
 #include "utils/pg_locale.h"
 #include "utils/selfuncs.h"
+#include "utils/timestamp.h" /* until 18 a part of others */
 #include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 140000

@@ -18,7 +18,6 @@
 #include "lib/ilist.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/timestamp.h"
 
 #include "fdw/compat.h"
 #include "fdw/modify.h"

@@ -92,12 +92,23 @@ static uint64_t fill(struct cluster *c)
     return fill_through(c, -1);
 }
 
-static void assert_all_once(const struct seen *seen)
+static void assert_each_once(const struct seen *seen)
 {
     assert_int_equal(seen->error, DYNKV_OK);
     for (int i = 0; i < KEYS; i++)
         assert_int_equal(seen->count[i], 1);
+}
+
+static void assert_all_once(const struct seen *seen)
+{
+    assert_each_once(seen);
     assert_true(seen->in_order);
+}
+
+static void assert_all_by_key(const struct seen *seen)
+{
+    assert_each_once(seen);
+    assert_true(seen->by_key);
 }
 
 static void a_scan_gives_every_key_once_at_any_page_size_and_quorum(void **state)
@@ -114,14 +125,6 @@ static void a_scan_gives_every_key_once_at_any_page_size_and_quorum(void **state
             assert_all_once(&seen);
         }
     cluster_free(c);
-}
-
-static void assert_all_by_key(const struct seen *seen)
-{
-    assert_int_equal(seen->error, DYNKV_OK);
-    for (int i = 0; i < KEYS; i++)
-        assert_int_equal(seen->count[i], 1);
-    assert_true(seen->by_key);
 }
 
 static void a_scan_by_key_gives_every_key_once_rising_and_falling(void **state)

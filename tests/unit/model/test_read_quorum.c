@@ -69,6 +69,17 @@ static void expect_state(const struct dynkv_read_quorum *read, enum dynkv_read_s
     assert_int_equal(dynkv_read_quorum_state(read), state);
 }
 
+/* A read of r of n replicas that has asked the first for the object, and the next ones for digests. */
+static struct dynkv_read_quorum asked(uint32_t n, uint32_t r)
+{
+    struct dynkv_read_quorum read;
+
+    dynkv_read_quorum_init(&read, n, r);
+    for (uint32_t i = 0; i < r; i++)
+        expect_next(&read, i, i == 0 ? DYNKV_WANT_OBJECT : DYNKV_WANT_DIGEST);
+    return read;
+}
+
 static void on_object(struct dynkv_read_quorum *read, uint32_t replica,
                       const struct dynkv_object *object)
 {
@@ -114,11 +125,9 @@ static void one_gives_the_object_and_the_others_a_digest_that_agrees(void **stat
 static void a_quorum_of_one_needs_the_first_alone(void **state)
 {
     struct objects o = objects_make();
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(1, 1);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 1, 1);
-    expect_next(&read, 0, DYNKV_WANT_OBJECT);
     expect_nothing_to_ask(&read);
     on_object(&read, 0, &o.old);
     expect_state(&read, DYNKV_READ_DONE);
@@ -128,12 +137,9 @@ static void a_quorum_of_one_needs_the_first_alone(void **state)
 static void a_newer_digest_is_fetched_and_the_older_replica_is_stale(void **state)
 {
     struct objects o = objects_make();
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(3, 2);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 3, 2);
-    expect_next(&read, 0, DYNKV_WANT_OBJECT);
-    expect_next(&read, 1, DYNKV_WANT_DIGEST);
     on_object(&read, 0, &o.old);
     on_digest_of(&read, 1, &o.new);
     expect_state(&read, DYNKV_READ_ASKING);
@@ -151,12 +157,9 @@ static void a_newer_digest_is_fetched_and_the_older_replica_is_stale(void **stat
 static void an_older_digest_is_fetched_too_since_a_digest_has_no_order(void **state)
 {
     struct objects o = objects_make();
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(2, 2);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 2, 2);
-    expect_next(&read, 0, DYNKV_WANT_OBJECT);
-    expect_next(&read, 1, DYNKV_WANT_DIGEST);
     on_object(&read, 0, &o.new);
     on_digest_of(&read, 1, &o.old);
     expect_next(&read, 1, DYNKV_WANT_OBJECT);
@@ -171,13 +174,9 @@ static void concurrent_objects_merge_and_both_replicas_are_stale(void **state)
 {
     struct objects o = objects_make();
     struct dynkv_object both = dynkv_object_merge(&o.left, &o.right, &arena);
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(3, 3);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 3, 3);
-    expect_next(&read, 0, DYNKV_WANT_OBJECT);
-    expect_next(&read, 1, DYNKV_WANT_DIGEST);
-    expect_next(&read, 2, DYNKV_WANT_DIGEST);
     on_object(&read, 0, &o.left);
     on_digest_of(&read, 1, &o.right);
     on_digest_of(&read, 2, &o.left);
@@ -196,12 +195,9 @@ static void a_digest_equal_to_the_merged_object_needs_no_fetch(void **state)
 {
     struct objects o = objects_make();
     struct dynkv_object both = dynkv_object_merge(&o.left, &o.right, &arena);
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(3, 3);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 3, 3);
-    for (uint32_t i = 0; i < 3; i++)
-        expect_next(&read, i, i ? DYNKV_WANT_DIGEST : DYNKV_WANT_OBJECT);
     on_object(&read, 0, &o.left);
     on_digest_of(&read, 1, &o.right);
     expect_next(&read, 1, DYNKV_WANT_OBJECT);
@@ -216,12 +212,9 @@ static void a_digest_equal_to_the_merged_object_needs_no_fetch(void **state)
 static void two_replicas_with_one_differing_digest_are_fetched_once(void **state)
 {
     struct objects o = objects_make();
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(3, 3);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 3, 3);
-    for (uint32_t i = 0; i < 3; i++)
-        expect_next(&read, i, i ? DYNKV_WANT_DIGEST : DYNKV_WANT_OBJECT);
     on_digest_of(&read, 1, &o.new);
     on_digest_of(&read, 2, &o.new);
     on_object(&read, 0, &o.old);
@@ -236,12 +229,9 @@ static void two_replicas_with_one_differing_digest_are_fetched_once(void **state
 static void when_that_fetch_brings_something_else_the_second_is_fetched_after_all(void **state)
 {
     struct objects o = objects_make();
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(3, 3);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 3, 3);
-    for (uint32_t i = 0; i < 3; i++)
-        expect_next(&read, i, i ? DYNKV_WANT_DIGEST : DYNKV_WANT_OBJECT);
     on_object(&read, 0, &o.old);
     on_digest_of(&read, 1, &o.left);
     on_digest_of(&read, 2, &o.left);
@@ -257,12 +247,9 @@ static void when_that_fetch_brings_something_else_the_second_is_fetched_after_al
 static void absent_everywhere_ends_with_the_empty_object(void **state)
 {
     struct objects o = objects_make();
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(3, 2);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 3, 2);
-    expect_next(&read, 0, DYNKV_WANT_OBJECT);
-    expect_next(&read, 1, DYNKV_WANT_DIGEST);
     on_object(&read, 0, &o.absent);
     on_digest_of(&read, 1, &o.absent);
     expect_state(&read, DYNKV_READ_DONE);
@@ -279,9 +266,7 @@ static void absent_on_one_and_present_on_the_other_is_present(void **state)
 
     (void)state;
     /* The first knows nothing: the second is fetched. */
-    dynkv_read_quorum_init(&read, 2, 2);
-    expect_next(&read, 0, DYNKV_WANT_OBJECT);
-    expect_next(&read, 1, DYNKV_WANT_DIGEST);
+    read = asked(2, 2);
     on_object(&read, 0, &o.absent);
     on_digest_of(&read, 1, &o.old);
     expect_next(&read, 1, DYNKV_WANT_OBJECT);
@@ -291,9 +276,7 @@ static void absent_on_one_and_present_on_the_other_is_present(void **state)
     assert_true(dynkv_read_quorum_is_stale(&read, 0));
 
     /* The second knows nothing: there is nothing to fetch. */
-    dynkv_read_quorum_init(&read, 2, 2);
-    expect_next(&read, 0, DYNKV_WANT_OBJECT);
-    expect_next(&read, 1, DYNKV_WANT_DIGEST);
+    read = asked(2, 2);
     on_object(&read, 0, &o.old);
     on_digest_of(&read, 1, &o.absent);
     expect_nothing_to_ask(&read);
@@ -305,12 +288,9 @@ static void absent_on_one_and_present_on_the_other_is_present(void **state)
 static void a_failed_first_replica_is_replaced_and_the_next_gives_the_object(void **state)
 {
     struct objects o = objects_make();
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(3, 2);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 3, 2);
-    expect_next(&read, 0, DYNKV_WANT_OBJECT);
-    expect_next(&read, 1, DYNKV_WANT_DIGEST);
     dynkv_read_quorum_on_failure(&read, 0);
     expect_next(&read, 2, DYNKV_WANT_OBJECT);
     expect_nothing_to_ask(&read);
@@ -323,12 +303,9 @@ static void a_failed_first_replica_is_replaced_and_the_next_gives_the_object(voi
 static void a_failed_digest_replica_is_replaced_by_a_digest(void **state)
 {
     struct objects o = objects_make();
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(3, 2);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 3, 2);
-    expect_next(&read, 0, DYNKV_WANT_OBJECT);
-    expect_next(&read, 1, DYNKV_WANT_DIGEST);
     on_object(&read, 0, &o.new);
     dynkv_read_quorum_on_failure(&read, 1);
     expect_next(&read, 2, DYNKV_WANT_DIGEST);
@@ -339,12 +316,9 @@ static void a_failed_digest_replica_is_replaced_by_a_digest(void **state)
 static void a_replica_that_fails_when_fetched_no_longer_counts(void **state)
 {
     struct objects o = objects_make();
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(3, 2);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 3, 2);
-    expect_next(&read, 0, DYNKV_WANT_OBJECT);
-    expect_next(&read, 1, DYNKV_WANT_DIGEST);
     on_object(&read, 0, &o.old);
     on_digest_of(&read, 1, &o.new);
     expect_next(&read, 1, DYNKV_WANT_OBJECT);
@@ -360,12 +334,9 @@ static void a_replica_that_fails_when_fetched_no_longer_counts(void **state)
 static void too_many_failures_end_the_read_for_good(void **state)
 {
     struct objects o = objects_make();
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(3, 2);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 3, 2);
-    expect_next(&read, 0, DYNKV_WANT_OBJECT);
-    expect_next(&read, 1, DYNKV_WANT_DIGEST);
     dynkv_read_quorum_on_failure(&read, 0);
     expect_state(&read, DYNKV_READ_ASKING);
     dynkv_read_quorum_on_failure(&read, 1);
@@ -392,12 +363,9 @@ static void a_quorum_greater_than_the_replicas_fails_from_the_start(void **state
 static void a_late_answer_of_a_replica_given_up_counts_while_the_read_goes_on(void **state)
 {
     struct objects o = objects_make();
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(3, 2);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 3, 2);
-    expect_next(&read, 0, DYNKV_WANT_OBJECT);
-    expect_next(&read, 1, DYNKV_WANT_DIGEST);
     dynkv_read_quorum_on_failure(&read, 0);
     expect_next(&read, 2, DYNKV_WANT_OBJECT);
     on_object(&read, 0, &o.new); /* late */
@@ -409,12 +377,9 @@ static void a_late_answer_of_a_replica_given_up_counts_while_the_read_goes_on(vo
 static void a_late_digest_may_leave_a_quorum_without_an_object_and_then_one_is_fetched(void **state)
 {
     struct objects o = objects_make();
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(4, 2);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 4, 2);
-    expect_next(&read, 0, DYNKV_WANT_OBJECT);
-    expect_next(&read, 1, DYNKV_WANT_DIGEST);
     dynkv_read_quorum_on_failure(&read, 1);
     expect_next(&read, 2, DYNKV_WANT_DIGEST);
     on_digest_of(&read, 1, &o.new); /* late */
@@ -430,12 +395,9 @@ static void a_late_digest_may_leave_a_quorum_without_an_object_and_then_one_is_f
 static void a_slow_first_replica_is_joined_by_the_next_and_the_read_ends_without_it(void **state)
 {
     struct objects o = objects_make();
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(3, 2);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 3, 2);
-    expect_next(&read, 0, DYNKV_WANT_OBJECT);
-    expect_next(&read, 1, DYNKV_WANT_DIGEST);
     on_digest_of(&read, 1, &o.new);
     expect_nothing_to_ask(&read);
     dynkv_read_quorum_hedge(&read);
@@ -453,12 +415,9 @@ static void a_slow_first_replica_is_joined_by_the_next_and_the_read_ends_without
 static void a_slow_digest_is_joined_by_the_next_digest(void **state)
 {
     struct objects o = objects_make();
-    struct dynkv_read_quorum read;
+    struct dynkv_read_quorum read = asked(3, 2);
 
     (void)state;
-    dynkv_read_quorum_init(&read, 3, 2);
-    expect_next(&read, 0, DYNKV_WANT_OBJECT);
-    expect_next(&read, 1, DYNKV_WANT_DIGEST);
     on_object(&read, 0, &o.new);
     dynkv_read_quorum_hedge(&read);
     expect_next(&read, 2, DYNKV_WANT_DIGEST);
