@@ -1,5 +1,5 @@
 /*
- * connection.c: the cache of clients, the guards, and the waiting loop.
+ * connection.c: the cache of clients, and the waiting loop.
  *
  * A cache entry is in one of these states:
  *   empty        no client; the entry stays in the hash table for its next use
@@ -37,134 +37,8 @@ typedef struct ConnectionKeyspace {
     char name[DYNKV_NAME_MAX + 1];
 } ConnectionKeyspace;
 
-struct DynkvGuard {
-    MemoryContextCallback on_reset; /* of context; not used by a connection's own guard */
-    MemoryContext context;
-    dlist_node node;             /* in the connection's guards */
-    DynkvConnection *connection; /* NULL once the client is closed */
-    dlist_head handles;
-};
-
-/* One request or scan that a guard holds. */
-typedef struct GuardHandle {
-    dlist_node node;
-    struct dynkv_request *request;
-    struct dynkv_scan_handle *scan;
-} GuardHandle;
-
 static HTAB *connection_cache; /* by user mapping */
 static bool connection_used;   /* this transaction has used some connection */
-
-/* ---- guards ---- */
-
-static void guard_free_handles(DynkvGuard *guard)
-{
-    dlist_mutable_iter at;
-
-    dlist_foreach_modify(at, &guard->handles)
-    {
-        GuardHandle *handle = dlist_container(GuardHandle, node, at.cur);
-
-        dlist_delete(&handle->node);
-        if (handle->request)
-            dynkv_request_free(handle->request);
-        if (handle->scan)
-            dynkv_scan_free(handle->scan);
-        pfree(handle);
-    }
-}
-
-static void guard_on_reset(void *arg)
-{
-    DynkvGuard *guard = arg;
-
-    if (!guard->connection || proc_exit_inprogress)
-        return;
-    guard_free_handles(guard);
-    dlist_delete(&guard->node);
-}
-
-static void guard_attach(DynkvGuard *guard, DynkvConnection *connection, MemoryContext context)
-{
-    guard->context = context;
-    guard->connection = connection;
-    dlist_init(&guard->handles);
-    dlist_push_tail(&connection->guards, &guard->node);
-}
-
-DynkvGuard *dynkv_guard_create(DynkvConnection *connection)
-{
-    DynkvGuard *guard = palloc0(sizeof *guard);
-
-    guard_attach(guard, connection, CurrentMemoryContext);
-    guard->on_reset.func = guard_on_reset;
-    guard->on_reset.arg = guard;
-    MemoryContextRegisterResetCallback(CurrentMemoryContext, &guard->on_reset);
-    return guard;
-}
-
-/* Room for the handle is made before the request is started only if the caller may not leak it. */
-static void guard_add(DynkvGuard *guard, struct dynkv_request *request,
-                      struct dynkv_scan_handle *scan)
-{
-    GuardHandle *handle =
-        MemoryContextAllocExtended(guard->context, sizeof *handle, MCXT_ALLOC_NO_OOM);
-
-    if (!handle) {
-        if (request)
-            dynkv_request_free(request);
-        if (scan)
-            dynkv_scan_free(scan);
-        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-    }
-    handle->request = request;
-    handle->scan = scan;
-    dlist_push_tail(&guard->handles, &handle->node);
-}
-
-static void guard_forget(DynkvGuard *guard, const void *request_or_scan)
-{
-    dlist_mutable_iter at;
-
-    dlist_foreach_modify(at, &guard->handles)
-    {
-        GuardHandle *handle = dlist_container(GuardHandle, node, at.cur);
-
-        if (handle->request == request_or_scan || handle->scan == request_or_scan) {
-            dlist_delete(&handle->node);
-            pfree(handle);
-            return;
-        }
-    }
-}
-
-struct dynkv_request *dynkv_guard_request(DynkvGuard *guard, struct dynkv_request *request)
-{
-    guard_add(guard, request, NULL);
-    return request;
-}
-
-void dynkv_guard_free_request(DynkvGuard *guard, struct dynkv_request *request)
-{
-    if (!request)
-        return;
-    guard_forget(guard, request);
-    dynkv_request_free(request);
-}
-
-struct dynkv_scan_handle *dynkv_guard_scan(DynkvGuard *guard, struct dynkv_scan_handle *scan)
-{
-    guard_add(guard, NULL, scan);
-    return scan;
-}
-
-void dynkv_guard_free_scan(DynkvGuard *guard, struct dynkv_scan_handle *scan)
-{
-    if (!scan)
-        return;
-    guard_forget(guard, scan);
-    dynkv_scan_free(scan);
-}
 
 /* ---- open and close ---- */
 
@@ -181,18 +55,9 @@ static void connection_count_descriptors(DynkvConnection *connection)
 
 void dynkv_connection_close(DynkvConnection *connection)
 {
-    dlist_mutable_iter at;
-
     if (!connection->client)
         return;
-    dlist_foreach_modify(at, &connection->guards)
-    {
-        DynkvGuard *guard = dlist_container(DynkvGuard, node, at.cur);
-
-        guard_free_handles(guard);
-        dlist_delete(&guard->node);
-        guard->connection = NULL;
-    }
+    dynkv_guards_detach(connection);
     FreeWaitEventSet(connection->wait_set);
     connection->wait_set = NULL;
     dynkv_client_free(connection->client);
@@ -248,12 +113,12 @@ static void connection_open(DynkvConnection *connection, const UserMapping *mapp
     {
         context =
             AllocSetContextCreate(CacheMemoryContext, "dynkv connection", ALLOCSET_SMALL_SIZES);
-        connection->own = MemoryContextAllocZero(context, sizeof *connection->own);
         connection->server_hash =
             GetSysCacheHashValue1(FOREIGNSERVEROID, ObjectIdGetDatum(mapping->serverid));
         connection->mapping_hash =
             GetSysCacheHashValue1(USERMAPPINGOID, ObjectIdGetDatum(mapping->umid));
         connection->wait_set = connection_wait_set(client, context);
+        connection->own = dynkv_guard_create_own(connection, context);
     }
     PG_CATCH();
     {
@@ -265,7 +130,6 @@ static void connection_open(DynkvConnection *connection, const UserMapping *mapp
     PG_END_TRY();
     connection->client = client;
     connection->context = context;
-    guard_attach(connection->own, connection, context);
     connection->serverid = mapping->serverid;
     connection->keep = options->keep_connections;
     connection_count_descriptors(connection);
@@ -402,12 +266,7 @@ void dynkv_connection_wait(DynkvConnection *connection, struct dynkv_request *re
 
 static void connection_release(DynkvConnection *connection, void *arg)
 {
-    dlist_iter at;
-
-    dlist_foreach(at, &connection->guards)
-    {
-        guard_free_handles(dlist_container(DynkvGuard, node, at.cur));
-    }
+    dynkv_guards_free_handles(connection);
     if (connection->invalidated || !connection->keep)
         dynkv_connection_close(connection);
     connection->in_use = false;

@@ -5,11 +5,8 @@
  * ALTER / DROP of their server or user mapping (by syscache callback; closed at once when idle, else
  * at the end of the transaction).
  *
- * Executor End callbacks do not run on abort, so requests and scans belong to guards: whatever a guard
- * holds is freed when the memory context it was made in goes away, or when the transaction ends,
- * whichever comes first.  A guard made in a query's context therefore lives exactly as long as the
- * query, also when a cursor outlives the subtransaction that fetched from it.  The client itself stays
- * usable after an abort, as its conversations are tagged by request id.
+ * Requests and scans belong to guards (guard.h).  The client itself stays usable after an abort, as its
+ * conversations are tagged by request id.
  */
 #ifndef DYNKV_FDW_CONNECTION_H
 #define DYNKV_FDW_CONNECTION_H
@@ -17,10 +14,8 @@
 #include "postgres.h"
 
 #include "client/dynkv.h"
+#include "fdw/guard.h"
 #include "fdw/option.h"
-
-typedef struct DynkvConnection DynkvConnection;
-typedef struct DynkvGuard DynkvGuard;
 
 /* The cached connection for the server and the user (looks up the user mapping; PUBLIC's counts). */
 extern DynkvConnection *dynkv_connection_get(Oid serverid, Oid userid);
@@ -42,15 +37,6 @@ extern void dynkv_connection_forget_keyspace(DynkvConnection *connection, const 
 extern void dynkv_connection_wait(DynkvConnection *connection, struct dynkv_request *request);
 /* One wait for anything to happen on the connection (scans). */
 extern void dynkv_connection_wait_any(DynkvConnection *connection);
-
-/* A guard in the current memory context. */
-extern DynkvGuard *dynkv_guard_create(DynkvConnection *connection);
-/* NULL frees nothing.  Each handle is held by at most one guard. */
-extern struct dynkv_request *dynkv_guard_request(DynkvGuard *guard, struct dynkv_request *request);
-extern void dynkv_guard_free_request(DynkvGuard *guard, struct dynkv_request *request);
-extern struct dynkv_scan_handle *dynkv_guard_scan(DynkvGuard *guard,
-                                                  struct dynkv_scan_handle *scan);
-extern void dynkv_guard_free_scan(DynkvGuard *guard, struct dynkv_scan_handle *scan);
 
 extern void dynkv_connection_init(void); /* callbacks; from _PG_init */
 

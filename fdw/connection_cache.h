@@ -33,4 +33,10 @@ extern void dynkv_connection_close(DynkvConnection *connection);
 /* The transaction has ended: frees what guards hold, and closes what was only kept for it. */
 extern void dynkv_connection_end_transaction(void);
 
+/* A connection's own guard, in a context that is deleted after the client is closed. */
+extern DynkvGuard *dynkv_guard_create_own(DynkvConnection *connection, MemoryContext context);
+/* Of all guards of a connection: frees what they hold; and leaves them without a client, which goes. */
+extern void dynkv_guards_free_handles(DynkvConnection *connection);
+extern void dynkv_guards_detach(DynkvConnection *connection);
+
 #endif

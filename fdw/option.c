@@ -1,13 +1,11 @@
 /*
- * option.c: the one table of options, and all that is read from it.
+ * option.c: the one table of options, the validator, and what reads lists of options by the table.
  *
- * Defaults are written as text and pass through the same parser as what users write, so there is one
- * rule for each option.  The validator sees an object's own options only: what depends on other
- * objects (do the key columns exist?) is checked in table_option.c, when the table is used.
+ * Defaults are written as text and pass through the same parser as what users write (option_value.c),
+ * so there is one rule for each option.  The validator sees an object's own options only: what depends on
+ * other objects (do the key columns exist?) is checked in table_option.c, when the table is used.
  */
 #include "postgres.h"
-
-#include <math.h>
 
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_foreign_data_wrapper.h"
@@ -21,13 +19,9 @@
 
 #include "client/dynkv.h"
 #include "fdw/compat.h"
-#include "fdw/meta.h"
 #include "fdw/option.h"
 #include "fdw/option_table.h"
 #include "model/keyspace.h"
-
-#define TEXT_OF(number)  #number
-#define DIGITS_OF(macro) TEXT_OF(macro)
 
 #define SERVER_FIELD(name) offsetof(DynkvServerOptions, name)
 #define TABLE_FIELD(name)  offsetof(DynkvTableOptions, name)
@@ -98,233 +92,6 @@ static const DynkvOptionDef option_table[] = {
 #undef S
 #undef T
 #undef C
-
-/* ---- values ---- */
-
-/* What may be written, for hints. */
-static char *option_allowed(const DynkvOptionDef *def)
-{
-    switch (def->type) {
-    case DYNKV_OPTION_HOSTS:
-        return "host:port, tcp://host:port or ipc:///path, separated by commas.";
-    case DYNKV_OPTION_ROUTING:
-        return "\"ring\" or \"any\".";
-    case DYNKV_OPTION_FORMAT:
-        return "\"row\", \"json\" or \"raw\".";
-    case DYNKV_OPTION_WRITE_MODE:
-        return "\"transaction\" or \"immediate\".";
-    case DYNKV_OPTION_ON_INSERT:
-        return "\"put\" or \"error\".";
-    case DYNKV_OPTION_ON_BAD_ROW:
-        return "\"error\" or \"skip\".";
-    case DYNKV_OPTION_CONFLICT:
-        return "\"lww\", \"siblings\" or \"error\".";
-    case DYNKV_OPTION_META:
-        return "\"version\", \"siblings\", \"expires_at\", \"modified_at\" or \"node\".";
-    case DYNKV_OPTION_BOOL:
-        return "\"on\" or \"off\".";
-    case DYNKV_OPTION_INT:
-        return psprintf("an integer from %d to %d.", def->min, def->max);
-    case DYNKV_OPTION_MS:
-        return psprintf("a time from %d ms to %d s, such as \"250\" (milliseconds) or \"5s\".",
-                        def->min, def->max / 1000);
-    case DYNKV_OPTION_COST:
-        return "a number that is not negative.";
-    case DYNKV_OPTION_KEYSPACE:
-        return psprintf("1 to %u letters, digits, \"_\", \"-\", \".\" or \"$\".", DYNKV_NAME_MAX);
-    case DYNKV_OPTION_COLUMNS:
-        return "column names, separated by commas, none of them twice.";
-    case DYNKV_OPTION_FUNCTION:
-        return "the name of a function with its schema, \"schema.function\".";
-    case DYNKV_OPTION_NAME:
-        return "a name that is not empty.";
-    }
-    pg_unreachable();
-}
-
-/* problem: one more sentence, or NULL. */
-static DYNKV_NORETURN void option_value_error(const DynkvOptionDef *def, const char *value,
-                                              const char *problem)
-{
-    ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-                    errmsg("invalid value for option \"%s\": \"%s\"", def->name, value),
-                    problem ? errdetail_internal("%s", problem)
-                            : errdetail("\"%s\": %s.", def->name, def->help),
-                    errhint("Allowed: %s", option_allowed(def))));
-}
-
-static void option_check_hosts(const DynkvOptionDef *def, const char *value)
-{
-    struct dynkv_client_options options = {.hosts = value};
-    struct dynkv_client *client = NULL;
-    char text[DYNKV_CLIENT_TEXT_MAX] = "";
-
-    /* libdynkv's own reading of it; this connects to nobody. */
-    if (dynkv_client_new(&options, &client, text, sizeof text))
-        option_value_error(def, value, text[0] ? text : NULL);
-    dynkv_client_free(client);
-}
-
-static bool option_lists_column(List *names, const char *name)
-{
-    ListCell *cell;
-
-    foreach (cell, names)
-        if (strcmp(lfirst(cell), name) == 0)
-            return true;
-    return false;
-}
-
-static void option_check_columns(const DynkvOptionDef *def, const char *value)
-{
-    List *seen = NIL;
-    ListCell *cell;
-
-    foreach (cell, dynkv_option_split_columns(value)) {
-        char *name = lfirst(cell);
-
-        if (option_lists_column(seen, name))
-            option_value_error(def, value, psprintf("Column \"%s\" stands there twice.", name));
-        seen = lappend(seen, name);
-    }
-    if (seen == NIL)
-        option_value_error(def, value, NULL);
-}
-
-List *dynkv_option_split_columns(const char *value)
-{
-    List *names = NIL;
-
-    if (!SplitIdentifierString(pstrdup(value), ',', &names))
-        return NIL;
-    return names;
-}
-
-/* One of two words; at, unless it is NULL, gets whether it is the second. */
-static bool option_parse_choice(const char *value, const char *first, const char *second, bool *at)
-{
-    bool is_second = strcmp(value, second) == 0;
-
-    if (at)
-        *at = is_second;
-    return is_second || strcmp(value, first) == 0;
-}
-
-/* The place of the word in a list that NULL ends; -1: it is not there. */
-static int option_find_word(const char *value, const char *const *words)
-{
-    for (int i = 0; words[i]; i++)
-        if (strcmp(value, words[i]) == 0)
-            return i;
-    return -1;
-}
-
-static bool option_parse_conflict(const char *value, DynkvConflictMode *at)
-{
-    static const char *const modes[] = {"lww", "siblings", "error", NULL};
-    int mode = option_find_word(value, modes);
-
-    if (mode >= 0 && at)
-        *at = (DynkvConflictMode)mode;
-    return mode >= 0;
-}
-
-List *dynkv_option_split_function(const char *value)
-{
-    List *names = NIL;
-
-    if (!SplitIdentifierString(pstrdup(value), '.', &names) || list_length(names) != 2)
-        return NIL;
-    return names;
-}
-
-/* Checks the value, and stores it at `at` unless that is NULL. */
-static void option_parse(const DynkvOptionDef *def, const char *value, void *at)
-{
-    bool flag = false;
-    int number = 0;
-    double cost = 0;
-    bool fine = true;
-
-    switch (def->type) {
-    case DYNKV_OPTION_HOSTS:
-        /* Once checked it is passed on as it is: connecting checks again. */
-        if (at)
-            *(char **)at = pstrdup(value);
-        else
-            option_check_hosts(def, value);
-        break;
-    case DYNKV_OPTION_ROUTING:
-        fine = option_parse_choice(value, "ring", "any", at);
-        break;
-    case DYNKV_OPTION_WRITE_MODE:
-        fine = option_parse_choice(value, "transaction", "immediate", at);
-        break;
-    case DYNKV_OPTION_ON_INSERT:
-        fine = option_parse_choice(value, "put", "error", at);
-        break;
-    case DYNKV_OPTION_ON_BAD_ROW:
-        fine = option_parse_choice(value, "error", "skip", at);
-        break;
-    case DYNKV_OPTION_FORMAT:
-        fine = strcmp(value, "row") == 0 || strcmp(value, "json") == 0 || strcmp(value, "raw") == 0;
-        if (fine && at)
-            *(DynkvFormat *)at = value[0] == 'j'   ? DYNKV_FORMAT_JSON
-                                 : value[1] == 'a' ? DYNKV_FORMAT_RAW
-                                                   : DYNKV_FORMAT_ROW;
-        break;
-    case DYNKV_OPTION_CONFLICT:
-        fine = option_parse_conflict(value, at);
-        break;
-    case DYNKV_OPTION_META:
-        fine = option_find_word(value, dynkv_meta_names) >= 0;
-        break;
-    case DYNKV_OPTION_BOOL:
-        fine = parse_bool(value, &flag);
-        if (fine && at)
-            *(bool *)at = flag;
-        break;
-    case DYNKV_OPTION_INT:
-    case DYNKV_OPTION_MS:
-        fine = parse_int(value, &number, def->type == DYNKV_OPTION_MS ? GUC_UNIT_MS : 0, NULL) &&
-               number >= def->min && number <= def->max;
-        if (fine && at)
-            *(int *)at = number;
-        break;
-    case DYNKV_OPTION_COST:
-        fine = parse_real(value, &cost, 0, NULL) && cost >= 0 && !isinf(cost);
-        if (fine && at)
-            *(double *)at = cost;
-        break;
-    case DYNKV_OPTION_KEYSPACE:
-        if (dynkv_option_is_reserved(value))
-            option_value_error(def, value,
-                               "Names that begin with \"" DYNKV_RESERVED_PREFIX
-                               "\" are kept for the extension itself.");
-        fine = dynkv_keyspace_name_is_valid(dynkv_slice_text(value));
-        if (fine && at)
-            *(char **)at = pstrdup(value);
-        break;
-    case DYNKV_OPTION_COLUMNS:
-        option_check_columns(def, value);
-        break;
-    case DYNKV_OPTION_FUNCTION:
-        fine = dynkv_option_split_function(value) != NIL;
-        if (fine && at)
-            *(char **)at = pstrdup(value);
-        break;
-    case DYNKV_OPTION_NAME:
-        fine = value[0] != '\0';
-        break;
-    }
-    if (!fine)
-        option_value_error(def, value, NULL);
-}
-
-bool dynkv_option_is_reserved(const char *keyspace)
-{
-    return strncmp(keyspace, DYNKV_RESERVED_PREFIX, strlen(DYNKV_RESERVED_PREFIX)) == 0;
-}
 
 /* ---- the validator ---- */
 
@@ -429,9 +196,10 @@ static void option_check_keys(const char *partition_key, const char *sort_key)
     foreach (cell, dynkv_option_split_columns(sort_key)) {
         char *name = lfirst(cell);
 
-        if (option_lists_column(partition, name))
-            option_value_error(option_find("sort_key"), sort_key,
-                               psprintf("Column \"%s\" is in the partition key already.", name));
+        if (dynkv_option_lists_column(partition, name))
+            dynkv_option_value_error(
+                option_find("sort_key"), sort_key,
+                psprintf("Column \"%s\" is in the partition key already.", name));
     }
 }
 
@@ -445,13 +213,14 @@ static void option_check_pairs(List *options)
     if (partition_key && sort_key)
         option_check_keys(partition_key, sort_key);
     if (conflict && strcmp(conflict, "lww") != 0 && dynkv_option_get(options, "resolver"))
-        option_value_error(option_find("conflict"), conflict,
-                           "A resolver makes one row of the values, so none are left to show or "
-                           "to complain of.");
+        dynkv_option_value_error(
+            option_find("conflict"), conflict,
+            "A resolver makes one row of the values, so none are left to show or "
+            "to complain of.");
     if (dynkv_option_get(options, "meta") && dynkv_option_get(options, "column_name"))
-        option_value_error(option_find("meta"), dynkv_option_get(options, "meta"),
-                           "A meta column is no part of the value, so it has no column_name "
-                           "there.");
+        dynkv_option_value_error(option_find("meta"), dynkv_option_get(options, "meta"),
+                                 "A meta column is no part of the value, so it has no column_name "
+                                 "there.");
 }
 
 void dynkv_option_validate(List *options, Oid catalog)
@@ -465,7 +234,7 @@ void dynkv_option_validate(List *options, Oid catalog)
 
         if (!def || !(def->contexts & context))
             option_name_error(element->defname, catalog);
-        option_parse(def, defGetString(element), NULL);
+        dynkv_option_parse(def, defGetString(element), NULL);
     }
     option_check_pairs(options);
 }
@@ -493,7 +262,7 @@ void dynkv_option_defaults(DynkvOptionTarget target, void *into)
         const DynkvOptionDef *def = &option_table[i];
 
         if (def->target == target && def->boot)
-            option_parse(def, def->boot, (char *)into + def->offset);
+            dynkv_option_parse(def, def->boot, (char *)into + def->offset);
     }
 }
 
@@ -506,7 +275,7 @@ void dynkv_option_apply(List *options, DynkvOptionTarget target, void *into)
         const DynkvOptionDef *def = option_find(element->defname);
 
         if (def && def->target == target)
-            option_parse(def, defGetString(element), (char *)into + def->offset);
+            dynkv_option_parse(def, defGetString(element), (char *)into + def->offset);
     }
 }
 

@@ -4,6 +4,7 @@
 #ifndef DYNKV_FDW_OPTION_TABLE_H
 #define DYNKV_FDW_OPTION_TABLE_H
 
+#include "fdw/compat.h"
 #include "fdw/option.h"
 
 #define DYNKV_ON_SERVER 0x1
@@ -52,6 +53,15 @@ extern const char *dynkv_option_get(List *options, const char *name);
 /* Fills the target's fields with the defaults; with the options in the list that are the target's. */
 extern void dynkv_option_defaults(DynkvOptionTarget target, void *into);
 extern void dynkv_option_apply(List *options, DynkvOptionTarget target, void *into);
+
+/* ---- values, in option_value.c ---- */
+
+/* Checks the value, and stores it at `at` unless that is NULL; what is not allowed is an error. */
+extern void dynkv_option_parse(const DynkvOptionDef *def, const char *value, void *at);
+/* The error for a value; problem: one more sentence, or NULL. */
+extern DYNKV_NORETURN void dynkv_option_value_error(const DynkvOptionDef *def, const char *value,
+                                                    const char *problem);
+extern bool dynkv_option_lists_column(List *names, const char *name);
 /* Column names of a key option; NIL: not a list of names. */
 extern List *dynkv_option_split_columns(const char *value);
 
