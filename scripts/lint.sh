@@ -7,6 +7,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 LINES_MAX=800
+FORMAT_VERSION=14 # of clang-format: others have other ideas
 
 # Which layers a folder may include.  docs/architecture.md draws the picture.
 layers_allowed() {
@@ -109,7 +110,6 @@ check_machine_paths() {
 
 check_format() {
     local hit
-    command -v clang-format >/dev/null || die "clang-format is missing: apt-get install clang-format"
     while IFS= read -r hit; do
         violation "$(cut -d : -f 1-2 <<<"$hit")" "not formatted: make format"
     done < <(files .c .h | xargs clang-format --dry-run 2>&1 |
@@ -163,7 +163,11 @@ check_sources() {
     check_third_parties
     check_length
     check_machine_paths
-    check_format
+    if clang-format --version 2>/dev/null | grep -q " version $FORMAT_VERSION\."; then
+        check_format
+    else
+        say "lint: skipped: the format: it is clang-format $FORMAT_VERSION's, which is not installed"
+    fi
 }
 
 check_built() {
