@@ -141,11 +141,16 @@ load_tables() {
 
 ALIVE="SELECT count(*) FROM packages"
 
+# The package of the server that runs here: it is in every index that the demo can load.
+server_package() {
+    printf 'postgresql-%s\n' "$("$(find_pg_config)" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')"
+}
+
 show_queries() {
     step "A point lookup: the first key column decides which nodes are asked"
     show "SELECT name, version, architecture, section, installed_size, description
-    FROM packages WHERE name = 'postgresql-15'"
-    show "EXPLAIN (COSTS OFF, VERBOSE) SELECT section FROM packages WHERE name = 'postgresql-15'"
+    FROM packages WHERE name = '$SERVER_PACKAGE'"
+    show "EXPLAIN (COSTS OFF, VERBOSE) SELECT section FROM packages WHERE name = '$SERVER_PACKAGE'"
     step "The largest packages of a section"
     show "SELECT name, version, pg_size_pretty(installed_size * 1024) AS size
     FROM packages WHERE section = 'database' ORDER BY installed_size DESC LIMIT 5"
@@ -197,7 +202,7 @@ show_failure() {
     before=$(demo_psql -Atqc "$ALIVE") || exit 1
     step "Node 2 is killed with SIGKILL; a read and a write go on"
     cluster kill 2 || exit 1
-    show "SELECT name, version, section FROM packages WHERE name = 'postgresql-15'"
+    show "SELECT name, version, section FROM packages WHERE name = '$SERVER_PACKAGE'"
     show "INSERT INTO packages (name, version, architecture, description)
     VALUES ('written-meanwhile', '1', 'all', 'while node 2 was dead')"
     expect "$before" "$ALIVE WHERE name <> 'written-meanwhile'"
@@ -265,6 +270,7 @@ demo_up() {
     write_package_index
     load_tables
     expect "$AVAILABLE" "$ALIVE"
+    SERVER_PACKAGE=$(server_package)
     show_queries
     show_changes
     show_both_sides
