@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Tests of what the other scripts stand on: processes, ports, and the reading of Debian's package index.
+# Tests of what the other scripts stand on: processes, ports, packages, and the reading of
+# Debian's package index.
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 PASSED=0 FAILED=0
@@ -71,6 +72,28 @@ waiting_has_an_end() {
     ! await 1 false && await 1 true
 }
 
+# ---- packages ----
+
+# chosen INSTALLED KNOWN NAMES: what is chosen where only these are installed, and known.
+chosen() (
+    package_is_installed() { [ "$1" = "$installed" ]; }
+    package_is_known() { [ "$1" = "$known" ]; }
+    installed=$1 known=$2
+    package_choose "$3"
+)
+
+a_package_goes_by_the_name_that_is_installed_or_known() {
+    [ "$(chosen new old 'old|new')" = new ] && [ "$(chosen none new 'old|new')" = new ] &&
+        [ "$(chosen none none 'old|new')" = old ] && [ "$(chosen none none old)" = old ]
+}
+
+the_packages_of_the_server_are_of_one_version() (
+    package_is_installed() { false; }
+    package_is_known() { [[ $1 == *-17 || $1 == *-18 ]]; }
+    [ "$(packages_of build | grep -c '^postgresql-.*17$')" -eq 3 ] &&
+        ! packages_of build | grep -qE '^postgresql-.*(15|18)$'
+)
+
 # ---- the package index ----
 
 converted() {
@@ -103,6 +126,8 @@ check "stopping what is not there is no error" stopping_nobody_is_no_error
 check "free ports are as many as asked, and distinct" free_ports_are_many_and_distinct
 check "a port that somebody listens on is not free" a_port_that_is_used_is_not_free
 check "waiting has an end" waiting_has_an_end
+check "a package goes by the name that is installed, or else known" a_package_goes_by_the_name_that_is_installed_or_known
+check "the server's packages are all of one version" the_packages_of_the_server_are_of_one_version
 check "a package record becomes a line, with NULL for what it lacks" records_become_lines
 check "the same version comes once" the_same_version_comes_once
 check "backslashes and tabs are quoted" backslashes_and_tabs_are_quoted
