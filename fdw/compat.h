@@ -1,5 +1,5 @@
 /*
- * compat.h: what differs between PostgreSQL 14 and 18, so that no other file asks for the version.
+ * compat.h: what differs between PostgreSQL 14 and 19, so that no other file asks for the version.
  */
 #ifndef DYNKV_FDW_COMPAT_H
 #define DYNKV_FDW_COMPAT_H
