@@ -371,15 +371,37 @@ static void dispatch_member(struct dynkv_node *node, struct member *from,
     }
 }
 
-/* It may not have heard that it left, or was excluded. */
-static void tell_what_became_of_it(struct dynkv_node *node, struct member *member)
+/* Where a sender says that it is now; empty: the message does not tell. */
+static struct dynkv_slice sender_url(uint8_t type, const union dynkv_body *body, uint64_t sender)
+{
+    const struct dynkv_member *list = NULL;
+    uint32_t count = 0;
+
+    if (type == DYNKV_MESSAGE_GOSSIP) {
+        list = body->gossip.members;
+        count = body->gossip.member_count;
+    } else if (type == DYNKV_MESSAGE_RESTARTED) {
+        list = body->restarted.members;
+        count = body->restarted.member_count;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (list[i].id == sender)
+            return list[i].peer_url;
+    return dynkv_slice(NULL, 0);
+}
+
+/* It may not have heard that it left, or was excluded; and be at another address than then. */
+static void tell_what_became_of_it(struct dynkv_node *node, struct member *member,
+                                   struct dynkv_slice url)
 {
     struct dynkv_gossip body = {.members = &member->info, .member_count = 1};
+    bool has_moved = url.len && !dynkv_slice_equal(url, member->info.peer_url);
 
-    if (node->mono_ms < member->gossip_next_ms)
+    if (!has_moved && node->mono_ms < member->gossip_next_ms)
         return;
     member->gossip_next_ms = node->mono_ms + CORE_GOSSIP_INTERVAL_MS;
-    node_send(node, member, DYNKV_MESSAGE_GOSSIP, 0, 0, &body);
+    node_send_url(node, has_moved ? url : member->info.peer_url, node->cluster_id,
+                  DYNKV_MESSAGE_GOSSIP, &body);
 }
 
 static void on_peer_message(struct dynkv_node *node, const struct dynkv_frame *frame,
@@ -413,7 +435,7 @@ static void on_peer_message(struct dynkv_node *node, const struct dynkv_frame *f
     from = members_find(node, envelope.sender);
     if (from && !member_counts(from) && !mutant_is(node, DYNKV_MUTANT_EXCLUDED_COUNT)) {
         node->counters.foreign_frames++;
-        tell_what_became_of_it(node, from);
+        tell_what_became_of_it(node, from, sender_url(envelope.type, &body, from->info.id));
         return;
     }
     if (envelope.type == DYNKV_MESSAGE_GOSSIP) {

@@ -244,6 +244,30 @@ void a_wiped_node_is_replaced_by_its_empty_self(void)
     end(load, nodes, 3, 1);
 }
 
+void a_replaced_node_that_comes_back_elsewhere_is_told(void)
+{
+    struct live_node *nodes[4], *rest[3];
+    struct view view;
+
+    live_cluster_start("rocksdb", nodes);
+    load_prepare(nodes[0]);
+    start_candidate(nodes);
+    kill_node(nodes[2]);
+    for (uint32_t i = 0; i < 2; i++)
+        live_await_members(nodes[i], 3, 1);
+    view = view_of(nodes[0]);
+    CHECK(look(&view, DYNKV_CLUSTER_REPLACE, "n3", "n4"), "n3 can be replaced");
+    CHECK(look(&view, DYNKV_CLUSTER_COMMIT, "", ""), "the change can be committed");
+    live_client_close(view.client);
+    rest[0] = nodes[0];
+    rest[1] = nodes[1];
+    rest[2] = nodes[3];
+    check_epoch(rest, 3, 1);
+    live_node_start(&(struct live_node_options){
+        .name = "n3", .client_url = "tcp://127.0.0.1:0", .peer_url = "tcp://127.0.0.1:0"});
+    await_log(nodes[2], "this node was excluded");
+}
+
 void a_joiner_killed_amid_its_transfer_goes_on(void)
 {
     struct live_node *nodes[4];

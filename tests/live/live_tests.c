@@ -462,6 +462,8 @@ const struct live_test live_tests[] = {
     {"a node leaves under load, and can be stopped", a_node_leaves_under_load},
     {"a killed and wiped node is replaced by its empty self",
      a_wiped_node_is_replaced_by_its_empty_self},
+    {"a replaced node that comes back elsewhere is told",
+     a_replaced_node_that_comes_back_elsewhere_is_told},
     {"a joiner that is killed amid its transfer goes on",
      a_joiner_killed_amid_its_transfer_goes_on},
     {"an old owner that is killed amid a join comes back, and it is finished",

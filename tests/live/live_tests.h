@@ -15,6 +15,7 @@ void deletes_leave_nothing_behind(void);
 void a_node_joins_under_load(void);
 void a_node_leaves_under_load(void);
 void a_wiped_node_is_replaced_by_its_empty_self(void);
+void a_replaced_node_that_comes_back_elsewhere_is_told(void);
 void a_joiner_killed_amid_its_transfer_goes_on(void);
 void an_old_owner_killed_amid_a_join_comes_back(void);
 void a_join_is_cancelled_amid_its_transfer(void);
