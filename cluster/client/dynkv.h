@@ -46,8 +46,9 @@
  * a key or value is not acceptable (INVALID, TOO_LARGE), nothing of the request is sent and the results
  * of the others are CANCELLED.  CONNECT, or NOT_DYNKV: none of the hosts could be asked for the cluster
  * at all; UNAVAILABLE: the cluster is known, but too few replicas of a key answer.
- * TIMEOUT and UNAVAILABLE of a write mean it may still take effect: a request that was sent is never
- * repeated by the library at another node on its own, only one that could not be sent is.
+ * TIMEOUT and UNAVAILABLE of a write mean it may still take effect: a request that was sent is not repeated
+ * by the library at another node on its own, only one that could not be sent is, unless the call says so
+ * (repeat).
  *
  * Ownership: everything that a request returns lives until dynkv_request_free.  What is passed to a
  * start call is copied.  Freeing a request that is not done abandons it (a write may still take effect).
@@ -89,6 +90,9 @@ struct dynkv_call {
     uint32_t deadline_ms; /* for the whole request, from start */
     uint8_t r, w;         /* 0: the keyspace's */
     bool strict;
+    /* Of a write, for keys of which readers take the last value: if a node dies or falls silent before it has
+     * answered, another one is asked, and applies the write with the time of the first attempt. */
+    bool repeat;
 };
 
 struct dynkv_client;
