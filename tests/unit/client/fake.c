@@ -63,6 +63,7 @@ struct fake_node {
     enum fake_reaction reactions[TYPES];
     enum dynkv_error errors[TYPES];
     uint32_t messages[TYPES], items[TYPES];
+    uint64_t stamp, sequence; /* of the last PUT */
     const char *extra_member;
 };
 
@@ -202,6 +203,9 @@ static void fill_put(struct fake_node *node, const struct dynkv_put *put, struct
         out->results[i].acks = 2;
         out->results[i].context = dynkv_slice_copy(dynkv_buf_slice(&encoded), arena);
         out->results[i].timestamp = 1;
+        if (put->items[i].flags & DYNKV_PUT_STAMPED &&
+            dynkv_slice_equal(put->items[i].value, dynkv_slice_text(FAKE_STALE)))
+            out->results[i].error = DYNKV_STALE;
         /* A value that says so is met by a concurrent one. */
         out->results[i].siblings =
             dynkv_slice_equal(put->items[i].value, dynkv_slice_text(FAKE_CONFLICT)) ? 2 : 1;
@@ -411,6 +415,10 @@ static void count_message(struct fake_node *node, const struct dynkv_envelope *e
 
     node->messages[envelope->type]++;
     node->items[envelope->type] += items;
+    if (envelope->type == DYNKV_MESSAGE_PUT) {
+        node->stamp = body->put.stamp;
+        node->sequence = body->put.sequence;
+    }
     if (items > cluster->largest_items[envelope->type])
         cluster->largest_items[envelope->type] = items;
     if (bytes > cluster->largest_bytes[envelope->type])
@@ -710,6 +718,16 @@ uint32_t fake_items(struct fake_cluster *cluster, uint32_t node, uint8_t type)
 uint32_t fake_largest_items(struct fake_cluster *cluster, uint8_t type)
 {
     return cluster->largest_items[type];
+}
+
+uint64_t fake_last_stamp(const struct fake_cluster *cluster, uint32_t node)
+{
+    return cluster->nodes[node].stamp;
+}
+
+uint64_t fake_last_sequence(const struct fake_cluster *cluster, uint32_t node)
+{
+    return cluster->nodes[node].sequence;
 }
 
 uint64_t fake_largest_bytes(struct fake_cluster *cluster, uint8_t type)
