@@ -1,5 +1,6 @@
 /*
- * commits.c: sessions that commit all the time, while nodes are killed and come back, one after the other.
+ * commits.c: sessions that commit, or read, all the time, while nodes are killed and come back, one after the
+ * other.
  *
  * Where readers take the last value (conflict 'lww') no commit may fail.  The same load goes to a table that
  * shows concurrent values, which nobody may repeat writes to: how many commits fail there tells how many
@@ -65,6 +66,15 @@ static void writer_end(struct writer *writer, struct tally *tally)
            session_detail(writer->session));
 }
 
+static void kill_and_restart(uint32_t victim)
+{
+    live_node_signal(stage_nodes[victim], SIGKILL);
+    live_node_await_exit(stage_nodes[victim]);
+    stage_restart(victim);
+    for (uint32_t i = 0; i < STAGE_NODES; i++)
+        live_await_members(stage_nodes[i], STAGE_NODES, 0);
+}
+
 /* All of them write when a node dies, and until it is back. */
 static void kill_one(struct writer *writers, struct tally tallies[2], uint32_t victim)
 {
@@ -72,11 +82,7 @@ static void kill_one(struct writer *writers, struct tally tallies[2], uint32_t v
         writer_begin(&writers[i], i);
     for (unsigned i = 0; i < WRITERS; i++)
         session_await_waiting(writers[i].session);
-    live_node_signal(stage_nodes[victim], SIGKILL);
-    live_node_await_exit(stage_nodes[victim]);
-    stage_restart(victim);
-    for (uint32_t i = 0; i < STAGE_NODES; i++)
-        live_await_members(stage_nodes[i], STAGE_NODES, 0);
+    kill_and_restart(victim);
     for (unsigned i = 0; i < WRITERS; i++)
         writer_end(&writers[i], &tallies[i % 2]);
 }
@@ -111,7 +117,57 @@ static void commits_while_nodes_die(void)
         check_rows(&writers[i], i);
 }
 
+/* ---- reading ---- */
+
+#define READERS 4u
+
+/* Each reads in another way, and raises an error if a row is missing or another one. */
+static const char *const reads[READERS] = {
+    "ASSERT (SELECT v FROM last WHERE k = i % 3000) = 'v' || i % 3000",
+    "ASSERT (SELECT count(*) FROM last WHERE k = ANY (ARRAY(SELECT (i * 7 + x * 13) % 3000 FROM "
+    "generate_series(0, 99) x))) = 100",
+    "ASSERT (SELECT count(DISTINCT k) = 500 AND min(k) = i AND max(k) = i + 499 FROM "
+    "(SELECT k FROM last WHERE k >= i ORDER BY k LIMIT 500) p)",
+    "ASSERT (SELECT count(*) = 3000 AND count(DISTINCT k) = 3000 AND bool_and(v = 'v' || k) "
+    "FROM last)",
+};
+
+/* Until the table `over` has a row: what the victims' deaths are, another session says. */
+static void reader_begin(struct session *session, unsigned i)
+{
+    session_begin(session,
+                  "DO $$DECLARE i int := 0; BEGIN WHILE NOT EXISTS (SELECT FROM over) LOOP %s; "
+                  "i := (i + 1) %% 2000; COMMIT; END LOOP; END$$",
+                  reads[i]);
+}
+
+static void reads_while_nodes_die(void)
+{
+    struct session *readers[READERS], *session;
+
+    stage_with_tables();
+    session = session_open();
+    session_do(session, "ALTER FOREIGN TABLE last OPTIONS (ADD fetch_size '50');"
+                        "INSERT INTO last SELECT k, 'v' || k FROM generate_series(0, 2999) k;"
+                        "CREATE TABLE over (x int)");
+    for (unsigned i = 0; i < READERS; i++)
+        readers[i] = session_open();
+    for (unsigned i = 0; i < READERS; i++)
+        reader_begin(readers[i], i);
+    for (uint32_t i = 0; i < STAGE_NODES; i++) {
+        session_await_waiting(readers[i]);
+        kill_and_restart(i);
+    }
+    for (unsigned i = 0; i < READERS; i++)
+        CHECK(session_is_busy(readers[i]), "it has ended: %s", session_end(readers[i]));
+    session_do(session, "INSERT INTO over VALUES (1)");
+    for (unsigned i = 0; i < READERS; i++)
+        CHECK(session_end(readers[i])[0] == 0, "%s: %s %s", reads[i], session_message(readers[i]),
+              session_detail(readers[i]));
+}
+
 const struct session_test commit_tests[] = {
     {"no commit fails while nodes die and come back, one after the other", commits_while_nodes_die},
+    {"no read notices that nodes die and come back, one after the other", reads_while_nodes_die},
     {NULL, NULL},
 };
