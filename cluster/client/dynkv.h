@@ -299,6 +299,9 @@ const struct dynkv_ring_reply *dynkv_request_ring(const struct dynkv_request *re
 struct dynkv_request *dynkv_cluster_change_start(struct dynkv_client *client,
                                                  enum dynkv_cluster_action action, const char *name,
                                                  const char *other, uint32_t deadline_ms);
+/* The plan as the node at url (as in hosts) has it: what is to be moved is told by each node for its part. */
+struct dynkv_request *dynkv_plan_start(struct dynkv_client *client, const char *url,
+                                       uint32_t deadline_ms);
 const struct dynkv_cluster_plan *dynkv_request_plan(const struct dynkv_request *request);
 
 #endif
