@@ -129,9 +129,9 @@ static void print_members(const struct dynkv_cluster_plan *plan,
 {
     bool is_open = dynkv_plan_is_open(plan);
     struct dynkv_table table = {.columns = is_open ? 13 : plan->phase ? 9 : 7};
-    static const char *const heads[] = {"MEMBER",  "STATE", "ROLE",    "REPLICAS", "AFTER",
-                                        "GAINS",   "LOSES", "KEYS",    "BYTES",    "HAS",
-                                        "FETCHED", "BYTES", "UNPROVED"};
+    static const char *const heads[] = {"MEMBER",  "STATE",    "ROLE",    "REPLICAS", "AFTER",
+                                        "GAINS",   "LOSES",    "KEYS",    "BYTES",    "HAS",
+                                        "FETCHED", "RECEIVED", "UNPROVED"};
 
     for (unsigned i = 0; i < table.columns; i++)
         dynkv_table_text(&table, heads[i]);

@@ -383,7 +383,8 @@ void on_put(struct dynkv_node *node, const struct source *source, uint32_t deadl
         return;
     }
     if (body->stamp > node->clock.last) {
-        node_answer_error(node, source, DYNKV_INVALID, "the writes are stamped with a time to come");
+        node_answer_error(node, source, DYNKV_INVALID,
+                          "the writes are stamped with a time to come");
         return;
     }
     if (body->item_count == 0) {
