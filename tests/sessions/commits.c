@@ -159,7 +159,12 @@ static void reads_while_nodes_die(void)
         kill_and_restart(i);
     }
     for (unsigned i = 0; i < READERS; i++)
-        CHECK(session_is_busy(readers[i]), "it has ended: %s", session_end(readers[i]));
+        if (!session_is_busy(readers[i])) {
+            const char *state = session_end(readers[i]);
+
+            CHECK(false, "%s: %s %s %s", reads[i], state, session_message(readers[i]),
+                  session_detail(readers[i]));
+        }
     session_do(session, "INSERT INTO over VALUES (1)");
     for (unsigned i = 0; i < READERS; i++)
         CHECK(session_end(readers[i])[0] == 0, "%s: %s %s", reads[i], session_message(readers[i]),
