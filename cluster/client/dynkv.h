@@ -257,7 +257,8 @@ enum dynkv_scan_state {
  * where it stands, and for few entries a partition has, a page costs a node a look at each partition.
  *
  * Pages are fetched ahead from several nodes at once, at most two a node.  A node that fails in the
- * middle is replaced by another replica, from where it stopped: no entry is given twice.
+ * middle is replaced by another replica, from where it stopped: no entry is given twice.  When all replicas of
+ * a partition have failed, one after the other, they are asked twice more, in a fifth of a second.
  */
 struct dynkv_scan_handle *dynkv_scan_start(struct dynkv_client *client, uint64_t keyspace,
                                            const struct dynkv_scan_options *options);
