@@ -7,7 +7,7 @@
  * not tell that it is the same write.  So that is the end of it, unless the call says that readers take the
  * last value.  Then the request's items are stamped with its time, which all coordinators keep, and a lost one
  * goes to the next replica, too: applied twice, it is nothing but two siblings with one value and one time
- * (core/put_apply.c).  A node that is silent for half of the time there is counts as lost.
+ * (core/put_apply.c).  A node that is silent for half of the time there is, or 5 s, counts as lost.
  *
  *   STALE   something as new as the stamp is known there, and the item was not applied.  If it was not lost
  *           before, its clock was only behind: it goes without a stamp.  Else it may have taken effect at the
@@ -20,8 +20,9 @@
 #include "base/assert.h"
 #include "client/request.h"
 
-#define REPLANS_MAX   3u  /* times that one item follows a change of the ring */
-#define ITEM_OVERHEAD 32u /* bytes of an item beside key, context and value, at most */
+#define REPLANS_MAX   3u    /* times that one item follows a change of the ring */
+#define LOST_AFTER_MS 5000u /* a node that was silent for so long had better be done without */
+#define ITEM_OVERHEAD 32u   /* bytes of an item beside key, context and value, at most */
 
 struct put_item {
     struct dynkv_put_item item;
@@ -230,8 +231,9 @@ static void message_submit(struct put_message *message, struct dynkv_session *se
     /* Without a stamp every sending is a new one to the coordinator's memory of what it has carried out. */
     message->body.sequence =
         message->body.stamp ? message->put->sequence : ++request->client->sequence;
-    message->lost_at_ms =
-        request->deadline_at_ms > now_ms ? (now_ms + request->deadline_at_ms) / 2 : now_ms;
+    message->lost_at_ms = now_ms + LOST_AFTER_MS;
+    if (message->lost_at_ms > (now_ms + request->deadline_at_ms) / 2)
+        message->lost_at_ms = (now_ms + request->deadline_at_ms) / 2;
     dynkv_session_submit(session, &message->exchange);
 }
 
@@ -336,7 +338,7 @@ static bool message_may_move(const struct put_message *message, bool is_sent)
 
 /*
  * It still waits for the connection: others may be reached sooner.  What was sent, or waits for its turn, is
- * given half of the time there is, which is enough for a node that is only slow.
+ * given half of the time there is, and at most 5 s, which is enough for a node that is only slow.
  */
 static bool on_slow(struct dynkv_exchange *exchange)
 {
