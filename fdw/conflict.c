@@ -87,7 +87,7 @@ static void conflict_collect(DynkvConflict *conflict, uint64 now_ms)
         const struct dynkv_sibling *sibling = &object->siblings[i];
         int at = conflict->alive_count;
 
-        if (dynkv_sibling_is_dead(sibling, now_ms))
+        if (dynkv_sibling_is_dead(sibling, now_ms) || dynkv_object_is_twin(object, i))
             continue;
         for (; at > 0 && conflict_is_later(sibling, conflict->alive[at - 1]); at--)
             conflict->alive[at] = conflict->alive[at - 1];

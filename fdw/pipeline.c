@@ -45,6 +45,8 @@ DynkvPipeline *dynkv_pipeline_create(DynkvConnection *connection, const DynkvTab
     pipeline->options = options;
     pipeline->table = table;
     pipeline->call.deadline_ms = (uint32)options->deadline_ms;
+    /* Who is shown all concurrent values might be shown one that has been replaced. */
+    pipeline->call.repeat = options->conflict == DYNKV_CONFLICT_LWW && !options->resolver;
     for (int i = 0; i < PIPELINE_BATCHES; i++)
         pipeline->batches[i] = dynkv_batch_create(guard);
     return pipeline;

@@ -1,8 +1,8 @@
 /*
  * cmd_cluster.c: cluster: stage a change of the members, look at it, begin it, wait for it, cancel it.
  *
- * Every action is answered with the plan as it is then.  What new replicas have fetched so far is asked of
- * themselves, while a change is under way.
+ * Every action is answered with the plan as it is then.  How much is to be moved, and is moved already, is
+ * asked of all members (transfers.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +10,9 @@
 #include "cli/command.h"
 #include "cli/members.h"
 #include "cli/plan.h"
+#include "cli/transfers.h"
 
-/* What members say of their transfers is an extra: they are not waited for long. */
-#define TRANSFER_DEADLINE_MS 1000u
-#define WAIT_INTERVAL_MS     300u /* between two looks at a change that is waited for */
+#define WAIT_INTERVAL_MS 300u /* between two looks at a change that is waited for */
 
 struct action_spec {
     const char *verb;
@@ -94,76 +93,9 @@ static int fail(struct cluster_run *run, const struct action_spec *spec)
     return exit_code(error);
 }
 
-/* ---- transfers ---- */
-
-static void take_transfer(const struct dynkv_status_reply *reply, struct dynkv_plan_transfer *out)
-{
-    out->is_known = true;
-    for (uint32_t i = 0; i < reply->counter_count; i++) {
-        struct dynkv_slice name = reply->counters[i].name;
-
-        if (dynkv_slice_equal(name, dynkv_slice_text("transfer_objects")))
-            out->objects = reply->counters[i].value;
-        if (dynkv_slice_equal(name, dynkv_slice_text("transfer_bytes")))
-            out->bytes = reply->counters[i].value;
-        if (dynkv_slice_equal(name, dynkv_slice_text("transfer_left")))
-            out->left = reply->counters[i].value;
-    }
-}
-
-/* Where the member listens, as any node knows; NULL: it is not known. */
-static struct dynkv_request *ask_member(struct cluster_run *run,
-                                        const struct dynkv_status_reply *view, uint64_t id)
-{
-    char url[DYNKV_URL_MAX + 1];
-
-    for (uint32_t i = 0; i < view->member_count; i++) {
-        const struct dynkv_member *member = &view->members[i];
-
-        if (member->id != id)
-            continue;
-        snprintf(url, sizeof url, "%.*s", (int)member->client_url.len,
-                 (const char *)member->client_url.data);
-        return dynkv_status_start(run->cli->client, url, TRANSFER_DEADLINE_MS);
-    }
-    return NULL;
-}
-
-/* One a member, on the heap. */
-static struct dynkv_plan_transfer *ask_transfers(struct cluster_run *run)
-{
-    const struct dynkv_cluster_plan *plan = run->plan;
-    struct dynkv_plan_transfer *transfers =
-        dynkv_calloc((size_t)plan->member_count + 1, sizeof *transfers);
-    struct dynkv_request **requests =
-        dynkv_calloc((size_t)plan->member_count + 1, sizeof(struct dynkv_request *));
-    struct dynkv_request *view = NULL;
-    const struct dynkv_status_reply *seen = NULL;
-
-    if (dynkv_plan_is_open(plan)) {
-        view = dynkv_status_start(run->cli->client, NULL, TRANSFER_DEADLINE_MS);
-        dynkv_request_wait(view);
-        seen = dynkv_request_error(view) ? NULL : dynkv_request_status(view);
-    }
-    for (uint32_t i = 0; seen && i < plan->member_count; i++)
-        if (plan->members[i].gained && !plan->members[i].down)
-            requests[i] = ask_member(run, seen, plan->members[i].id);
-    for (uint32_t i = 0; i < plan->member_count; i++) {
-        if (!requests[i])
-            continue;
-        dynkv_request_wait(requests[i]);
-        if (!dynkv_request_error(requests[i]))
-            take_transfer(dynkv_request_status(requests[i]), &transfers[i]);
-        dynkv_request_free(requests[i]);
-    }
-    dynkv_request_free(view);
-    free(requests);
-    return transfers;
-}
-
 static void show(struct cluster_run *run)
 {
-    struct dynkv_plan_transfer *transfers = ask_transfers(run);
+    struct dynkv_plan_transfer *transfers = dynkv_cli_transfers(run->cli, run->plan);
     struct dynkv_json json = {0};
 
     if (run->cli->options->json) {

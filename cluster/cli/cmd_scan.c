@@ -47,6 +47,9 @@ static struct dynkv_scan_options scan_options(struct scan_run *run)
         .upper = dynkv_buf_slice(&run->to),
         .partition_key = dynkv_buf_slice(&run->partition_key),
         .keys_only = options->keys_only,
+        .order = options->reverse  ? DYNKV_ORDER_FALLING
+                 : options->sorted ? DYNKV_ORDER_RISING
+                                   : DYNKV_ORDER_PARTITION,
         .limit = options->limit,
         .r = (uint8_t)options->r,
         .deadline_ms = (uint32_t)options->deadline_ms,

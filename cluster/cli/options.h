@@ -59,7 +59,7 @@ struct dynkv_options {
 
     const char *prefix, *from, *to, *partition_key;
     uint64_t limit;
-    bool keys_only;
+    bool keys_only, sorted, reverse;
 
     bool wait;
     uint64_t timeout_s;

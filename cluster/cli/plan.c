@@ -94,6 +94,15 @@ static void print_entries(const struct dynkv_cluster_plan *plan)
     }
 }
 
+/* A plus: somebody who could tell did not answer. */
+static void put_gains(struct dynkv_table *table, const struct dynkv_plan_transfer *transfer)
+{
+    const char *more = transfer->is_partial ? "+" : "";
+
+    dynkv_table_format(table, "%" PRIu64 "%s", transfer->gained_keys, more);
+    dynkv_table_format(table, "%" PRIu64 "%s", transfer->gained_bytes, more);
+}
+
 static void put_transfer(struct dynkv_table *table, const struct dynkv_plan_member *member,
                          const struct dynkv_plan_transfer *transfer)
 {
@@ -119,10 +128,10 @@ static void print_members(const struct dynkv_cluster_plan *plan,
                           const struct dynkv_plan_transfer *transfers)
 {
     bool is_open = dynkv_plan_is_open(plan);
-    struct dynkv_table table = {.columns = is_open ? 11 : 7};
-    static const char *const heads[] = {"MEMBER",  "STATE", "ROLE",    "REPLICAS",
-                                        "AFTER",   "GAINS", "LOSES",   "HAS",
-                                        "OBJECTS", "BYTES", "UNPROVED"};
+    struct dynkv_table table = {.columns = is_open ? 13 : plan->phase ? 9 : 7};
+    static const char *const heads[] = {"MEMBER",  "STATE",    "ROLE",    "REPLICAS", "AFTER",
+                                        "GAINS",   "LOSES",    "KEYS",    "BYTES",    "HAS",
+                                        "FETCHED", "RECEIVED", "UNPROVED"};
 
     for (unsigned i = 0; i < table.columns; i++)
         dynkv_table_text(&table, heads[i]);
@@ -136,6 +145,8 @@ static void print_members(const struct dynkv_cluster_plan *plan,
         dynkv_table_format(&table, "%" PRIu32, member->replicas_after);
         dynkv_table_format(&table, "%" PRIu32, member->gained);
         dynkv_table_format(&table, "%" PRIu32, member->lost);
+        if (plan->phase)
+            put_gains(&table, &transfers[i]);
         if (!is_open)
             continue;
         dynkv_table_text(&table, progress_word(plan, member));
@@ -236,6 +247,13 @@ static void json_progress(struct dynkv_json *json, const struct dynkv_cluster_pl
     dynkv_json_u64(json, "unproved", transfer->left);
 }
 
+static void json_gains(struct dynkv_json *json, const struct dynkv_plan_transfer *transfer)
+{
+    dynkv_json_u64(json, "gained_keys", transfer->gained_keys);
+    dynkv_json_u64(json, "gained_bytes", transfer->gained_bytes);
+    dynkv_json_bool(json, "gained_is_partial", transfer->is_partial);
+}
+
 static void json_members(struct dynkv_json *json, const struct dynkv_cluster_plan *plan,
                          const struct dynkv_plan_transfer *transfers)
 {
@@ -252,6 +270,8 @@ static void json_members(struct dynkv_json *json, const struct dynkv_cluster_pla
         dynkv_json_u64(json, "replicas_after", member->replicas_after);
         dynkv_json_u64(json, "gained", member->gained);
         dynkv_json_u64(json, "lost", member->lost);
+        if (plan->phase && transfers)
+            json_gains(json, &transfers[i]);
         if (dynkv_plan_is_open(plan))
             json_progress(json, plan, member, transfers ? &transfers[i] : NULL);
         dynkv_json_end_object(json);

@@ -7,8 +7,13 @@
 #include "cli/json.h"
 #include "wire/message.h"
 
-/* What a member that gets data has said of them; is_known is false if it did not answer. */
+/*
+ * What a member gets.  How much that is say those who hold it; is_partial: not all of them did.  What it has
+ * fetched it says itself; is_known is false if it did not.
+ */
 struct dynkv_plan_transfer {
+    uint64_t gained_keys, gained_bytes;
+    bool is_partial;
     bool is_known;
     uint64_t objects, bytes; /* fetched since its start */
     uint64_t left;           /* partitions and keyspaces that it has not proved to hold */

@@ -20,6 +20,8 @@ void dynkv_values_init(struct dynkv_values *values, const struct dynkv_object *o
     for (uint32_t i = 0; i < object->sibling_count; i++) {
         const struct dynkv_sibling *sibling = &object->siblings[i];
 
+        if (dynkv_object_is_twin(object, i))
+            continue;
         if (!dynkv_sibling_is_dead(sibling, now_ms))
             values->alive[values->alive_count++] = sibling;
         else if (sibling->flags & DYNKV_SIBLING_TOMBSTONE)

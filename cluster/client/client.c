@@ -30,6 +30,27 @@ uint64_t dynkv_client_wall_ms(void)
     return clock_ms(CLOCK_REALTIME);
 }
 
+void dynkv_client_observe(struct dynkv_client *client, uint64_t timestamp)
+{
+    if (timestamp > client->newest)
+        client->newest = timestamp;
+    dynkv_clock_observe(&client->clock, timestamp, dynkv_client_wall_ms());
+}
+
+void dynkv_client_observe_object(struct dynkv_client *client, const struct dynkv_object *object)
+{
+    for (uint32_t i = 0; i < object->sibling_count; i++)
+        if (object->siblings[i].timestamp > client->newest)
+            dynkv_client_observe(client, object->siblings[i].timestamp);
+}
+
+uint64_t dynkv_client_stamp(struct dynkv_client *client)
+{
+    uint64_t stamp = dynkv_clock_tick(&client->clock, dynkv_client_wall_ms());
+
+    return stamp > client->newest ? stamp : 0;
+}
+
 /* ---- making one ---- */
 
 static uint64_t random_id(void)

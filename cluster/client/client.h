@@ -44,6 +44,7 @@ struct dynkv_client {
     uint64_t polled_ms; /* when events were looked at last */
     struct dynkv_timers timers;
     struct dynkv_clock clock;
+    uint64_t newest;            /* timestamp it was shown, whether the clock follows it or not */
     struct dynkv_random random; /* jitter */
 
     struct dynkv_session **sessions;
@@ -67,6 +68,11 @@ struct dynkv_client {
 
 /* Wall clock, milliseconds since 1970. */
 uint64_t dynkv_client_wall_ms(void);
+/* A timestamp from elsewhere: what is written after it has to be stamped later. */
+void dynkv_client_observe(struct dynkv_client *client, uint64_t timestamp);
+void dynkv_client_observe_object(struct dynkv_client *client, const struct dynkv_object *object);
+/* A stamp for writes, later than all of those; 0: the clock is too far behind. */
+uint64_t dynkv_client_stamp(struct dynkv_client *client);
 /* Brings now_ms up to date, and takes note of connections that broke while nobody looked. */
 void dynkv_client_enter(struct dynkv_client *client);
 /* Tells failures and sends what should leave at once; the end of every call that starts something. */

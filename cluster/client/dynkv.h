@@ -46,8 +46,9 @@
  * a key or value is not acceptable (INVALID, TOO_LARGE), nothing of the request is sent and the results
  * of the others are CANCELLED.  CONNECT, or NOT_DYNKV: none of the hosts could be asked for the cluster
  * at all; UNAVAILABLE: the cluster is known, but too few replicas of a key answer.
- * TIMEOUT and UNAVAILABLE of a write mean it may still take effect: a request that was sent is never
- * repeated by the library at another node on its own, only one that could not be sent is.
+ * TIMEOUT and UNAVAILABLE of a write mean it may still take effect: a request that was sent is not repeated
+ * by the library at another node on its own, only one that could not be sent is, unless the call says so
+ * (repeat).
  *
  * Ownership: everything that a request returns lives until dynkv_request_free.  What is passed to a
  * start call is copied.  Freeing a request that is not done abandons it (a write may still take effect).
@@ -89,6 +90,9 @@ struct dynkv_call {
     uint32_t deadline_ms; /* for the whole request, from start */
     uint8_t r, w;         /* 0: the keyspace's */
     bool strict;
+    /* Of a write, for keys of which readers take the last value: if a node dies or falls silent before it has
+     * answered, another one is asked, and applies the write with the time of the first attempt. */
+    bool repeat;
 };
 
 struct dynkv_client;
@@ -253,7 +257,8 @@ enum dynkv_scan_state {
  * where it stands, and for few entries a partition has, a page costs a node a look at each partition.
  *
  * Pages are fetched ahead from several nodes at once, at most two a node.  A node that fails in the
- * middle is replaced by another replica, from where it stopped: no entry is given twice.
+ * middle is replaced by another replica, from where it stopped: no entry is given twice.  When all replicas of
+ * a partition have failed, one after the other, they are asked twice more, in a fifth of a second.
  */
 struct dynkv_scan_handle *dynkv_scan_start(struct dynkv_client *client, uint64_t keyspace,
                                            const struct dynkv_scan_options *options);
@@ -295,6 +300,9 @@ const struct dynkv_ring_reply *dynkv_request_ring(const struct dynkv_request *re
 struct dynkv_request *dynkv_cluster_change_start(struct dynkv_client *client,
                                                  enum dynkv_cluster_action action, const char *name,
                                                  const char *other, uint32_t deadline_ms);
+/* The plan as the node at url (as in hosts) has it: what is to be moved is told by each node for its part. */
+struct dynkv_request *dynkv_plan_start(struct dynkv_client *client, const char *url,
+                                       uint32_t deadline_ms);
 const struct dynkv_cluster_plan *dynkv_request_plan(const struct dynkv_request *request);
 
 #endif

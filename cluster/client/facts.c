@@ -216,20 +216,28 @@ static const struct dynkv_ask_kind ring_ask = {
     .is_repeatable = true,
 };
 
+/* The node at url; NULL: any, or the request has failed. */
+static struct dynkv_session *ask_only(struct dynkv_request *request, const char *url)
+{
+    struct dynkv_address address;
+    char text[DYNKV_CLIENT_TEXT_MAX];
+
+    if (!url)
+        return NULL;
+    if (dynkv_address_parse(dynkv_slice_text(url), &address, text, sizeof text)) {
+        dynkv_request_fail(request, DYNKV_INVALID, "%s", text);
+        return NULL;
+    }
+    return dynkv_client_session(request->client, &address);
+}
+
 struct dynkv_request *dynkv_status_start(struct dynkv_client *client, const char *url,
                                          uint32_t deadline_ms)
 {
     struct dynkv_request *request = dynkv_ask_new(client, &status_ask, deadline_ms);
     struct dynkv_status *body = dynkv_arena_calloc(&request->arena, 1, sizeof *body);
-    struct dynkv_session *only = NULL;
-    struct dynkv_address address;
-    char text[DYNKV_CLIENT_TEXT_MAX];
 
-    if (url && dynkv_address_parse(dynkv_slice_text(url), &address, text, sizeof text))
-        dynkv_request_fail(request, DYNKV_INVALID, "%s", text);
-    else if (url)
-        only = dynkv_client_session(client, &address);
-    dynkv_ask_launch(request, body, only);
+    dynkv_ask_launch(request, body, ask_only(request, url));
     return request;
 }
 
@@ -268,6 +276,17 @@ static const struct dynkv_ask_kind change_ask = {
     .reply_type = DYNKV_MESSAGE_CLUSTER_PLAN,
     .errors_are_clean = true,
 };
+
+struct dynkv_request *dynkv_plan_start(struct dynkv_client *client, const char *url,
+                                       uint32_t deadline_ms)
+{
+    struct dynkv_request *request = dynkv_ask_new(client, &plan_ask, deadline_ms);
+    struct dynkv_cluster_change *body = dynkv_arena_calloc(&request->arena, 1, sizeof *body);
+
+    body->action = DYNKV_CLUSTER_PLAN;
+    dynkv_ask_launch(request, body, ask_only(request, url));
+    return request;
+}
 
 static bool is_name(const char *name)
 {

@@ -92,6 +92,8 @@ static void key_end(struct get_request *get, uint32_t i, enum dynkv_error error)
     key->is_done = true;
     get->undone--;
     result->error = error;
+    if (!error)
+        dynkv_client_observe_object(get->base.client, &key->read.merged);
     result->object = error ? (struct dynkv_object){0} : key->read.merged;
     if (!get->coordinated)
         result->answers = (uint8_t)dynkv_read_quorum_answers(&key->read);

@@ -3,8 +3,15 @@
  *
  * Each item goes to the first live replica of its key, which coordinates it; items of one node share
  * messages.  An item of which nothing was sent may go to the next replica when a node fails.  Once a
- * byte of its message was sent, a failure is final: whether it took effect is not known, and another
- * node could not tell that it is the same write.
+ * byte of its message was sent, it is lost: whether it took effect is not known, and another node could
+ * not tell that it is the same write.  So that is the end of it, unless the call says that readers take the
+ * last value.  Then the request's items are stamped with its time, which all coordinators keep, and a lost one
+ * goes to the next replica, too: applied twice, it is nothing but two siblings with one value and one time
+ * (core/put_apply.c).  A node that is silent for half of the time there is, or 5 s, counts as lost.
+ *
+ *   STALE   something as new as the stamp is known there, and the item was not applied.  If it was not lost
+ *           before, its clock was only behind: it goes without a stamp.  Else it may have taken effect at the
+ *           node that was lost, and been replaced: to write it now could undo that, so its outcome is unknown.
  *
  * What a node refused because of the ring was not carried out: it follows the new ring.
  */
@@ -13,8 +20,9 @@
 #include "base/assert.h"
 #include "client/request.h"
 
-#define REPLANS_MAX   3u  /* times that one item follows a change of the ring */
-#define ITEM_OVERHEAD 32u /* bytes of an item beside key, context and value, at most */
+#define REPLANS_MAX   3u    /* times that one item follows a change of the ring */
+#define LOST_AFTER_MS 5000u /* a node that was silent for so long had better be done without */
+#define ITEM_OVERHEAD 32u   /* bytes of an item beside key, context and value, at most */
 
 struct put_item {
     struct dynkv_put_item item;
@@ -22,6 +30,7 @@ struct put_item {
     uint8_t replica_count, next_replica;
     uint8_t replans;
     bool is_done;
+    bool is_lost; /* it was sent, and may have taken effect */
     bool wants_ring;
 };
 
@@ -30,7 +39,8 @@ struct put_message {
     struct put_request *put;
     struct dynkv_exchange exchange;
     struct dynkv_put body;
-    uint32_t *items; /* which, one an entry of the body */
+    uint32_t *items;     /* which, one an entry of the body */
+    uint64_t lost_at_ms; /* when silence is enough, if its items may go elsewhere */
     bool is_taught;
     struct dynkv_exchange lesson;
     struct dynkv_keyspace_open lesson_body;
@@ -41,6 +51,8 @@ struct put_request {
     uint64_t keyspace;
     uint32_t n;
     uint8_t w, flags;
+    bool may_repeat;
+    uint64_t stamp, sequence; /* of items that may be repeated; stamp 0: there are none */
     struct put_item *items;
     struct dynkv_write_result *results;
     uint32_t count, undone;
@@ -65,6 +77,7 @@ static void item_end(struct put_request *put, uint32_t i, enum dynkv_error error
         return;
     item->is_done = true;
     put->undone--;
+    put->unknown += error && item->is_lost;
     put->results[i].error = error;
     if (error && !put->base.error)
         put->base.error = error;
@@ -85,6 +98,35 @@ static void item_step(struct put_request *put, uint32_t i)
                            .bytes = item->item.key.len + item->item.context.len +
                                     item->item.value.len + ITEM_OVERHEAD,
                        });
+}
+
+static bool item_may_repeat(const struct put_item *item)
+{
+    return (item->item.flags & DYNKV_PUT_STAMPED) != 0;
+}
+
+/* Whether it took effect is not known. */
+static void item_lose(struct put_request *put, uint32_t i, enum dynkv_error error)
+{
+    put->items[i].is_lost = true;
+    if (item_may_repeat(&put->items[i]))
+        item_step(put, i);
+    else
+        item_end(put, i, error);
+}
+
+/* The node knows something as new as its stamp. */
+static void item_is_stale(struct put_request *put, uint32_t i)
+{
+    struct put_item *item = &put->items[i];
+
+    if (item->is_lost || !item_may_repeat(item)) {
+        item_end(put, i, DYNKV_UNAVAILABLE);
+        return;
+    }
+    item->item.flags &= (uint8_t)~DYNKV_PUT_STAMPED;
+    item->next_replica--; /* the same node once more */
+    item_step(put, i);
 }
 
 static void item_refused(struct put_request *put, uint32_t i, enum dynkv_error error)
@@ -162,7 +204,7 @@ static void message_failed(struct put_message *message, enum dynkv_fate fate,
         switch (fate) {
         case DYNKV_FATE_ANSWERED:
             /* These are said of messages that were not even looked at: another node may do it. */
-            if (error == DYNKV_STOPPING || error == DYNKV_OVERLOADED)
+            if (error == DYNKV_STOPPING || error == DYNKV_OVERLOADED || error == DYNKV_STORAGE)
                 item_step(put, item);
             else
                 item_refused(put, item, error);
@@ -174,8 +216,7 @@ static void message_failed(struct put_message *message, enum dynkv_fate fate,
                 item_step(put, item);
             break;
         case DYNKV_FATE_LOST:
-            put->unknown++;
-            item_end(put, item, DYNKV_UNAVAILABLE);
+            item_lose(put, item, DYNKV_UNAVAILABLE);
             break;
         }
     }
@@ -184,8 +225,15 @@ static void message_failed(struct put_message *message, enum dynkv_fate fate,
 
 static void message_submit(struct put_message *message, struct dynkv_session *session)
 {
-    /* Every sending is a new one to the coordinator's memory of what it has carried out. */
-    message->body.sequence = ++message->put->base.client->sequence;
+    struct dynkv_request *request = &message->put->base;
+    uint64_t now_ms = request->client->now_ms;
+
+    /* Without a stamp every sending is a new one to the coordinator's memory of what it has carried out. */
+    message->body.sequence =
+        message->body.stamp ? message->put->sequence : ++request->client->sequence;
+    message->lost_at_ms = now_ms + LOST_AFTER_MS;
+    if (message->lost_at_ms > (now_ms + request->deadline_at_ms) / 2)
+        message->lost_at_ms = (now_ms + request->deadline_at_ms) / 2;
     dynkv_session_submit(session, &message->exchange);
 }
 
@@ -231,8 +279,13 @@ static void item_answered(struct put_message *message, uint32_t i,
     dynkv_blame_add(&put->base.blame, message->exchange.session, answer->error,
                     dynkv_error_text(answer->error));
     if (answer->error == DYNKV_UNAVAILABLE || answer->error == DYNKV_TIMEOUT)
-        put->unknown++;
-    item_refused(put, i, answer->error);
+        item_lose(put, i, answer->error);
+    else if (answer->error == DYNKV_STALE)
+        item_is_stale(put, i);
+    else if (answer->error == DYNKV_OVERLOADED)
+        item_step(put, i); /* it could not stamp the write just then: another node may */
+    else
+        item_refused(put, i, answer->error);
 }
 
 /* Without any doubt carried out by nobody: all results say that the keyspace is not known. */
@@ -271,22 +324,40 @@ static void on_put(struct dynkv_exchange *exchange, const struct dynkv_outcome *
     put_go_on(put, exchange->session);
 }
 
-/* It still waits for the connection: others may be reached sooner.  What was sent is waited for. */
+/* Each of its items has another node to go to; to be asked of one that was sent, too. */
+static bool message_may_move(const struct put_message *message, bool is_sent)
+{
+    for (uint32_t i = 0; i < message->body.item_count; i++) {
+        const struct put_item *item = &message->put->items[message->items[i]];
+
+        if (item->next_replica == item->replica_count || (is_sent && !item_may_repeat(item)))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * It still waits for the connection: others may be reached sooner.  What was sent, or waits for its turn, is
+ * given half of the time there is, and at most 5 s, which is enough for a node that is only slow.
+ */
 static bool on_slow(struct dynkv_exchange *exchange)
 {
     struct put_message *message = exchange->owner;
-    struct put_request *put = message->put;
+    bool is_sent = exchange->state != DYNKV_EXCHANGE_QUEUED;
+    bool is_open = exchange->session->state == DYNKV_SESSION_OPEN;
 
-    if (exchange->state != DYNKV_EXCHANGE_QUEUED || exchange->session->state == DYNKV_SESSION_OPEN)
+    if (!message_may_move(message, is_sent))
+        return !is_open;
+    if (is_open && message->put->base.client->now_ms < message->lost_at_ms) {
+        dynkv_exchange_slow_again(exchange, message->lost_at_ms);
         return false;
-    for (uint32_t i = 0; i < message->body.item_count; i++) {
-        const struct put_item *item = &put->items[message->items[i]];
-
-        if (item->next_replica == item->replica_count)
-            return true;
     }
     dynkv_exchange_cancel(exchange);
-    message_failed(message, DYNKV_FATE_UNSENT, DYNKV_TIMEOUT, "it cannot be connected to in time");
+    if (is_sent)
+        message_failed(message, DYNKV_FATE_LOST, DYNKV_TIMEOUT, "it does not answer");
+    else
+        message_failed(message, DYNKV_FATE_UNSENT, DYNKV_TIMEOUT,
+                       is_open ? "it does not answer" : "it cannot be connected to in time");
     return true;
 }
 
@@ -309,6 +380,7 @@ static void send_group(struct put_request *put, const struct dynkv_group *group)
         .client = request->client->id,
         .items = dynkv_arena_calloc(&request->arena, group->count, sizeof *message->body.items),
         .item_count = group->count,
+        .stamp = put->stamp,
     };
     for (uint32_t i = 0; i < group->count; i++, at = put->grouping.entries[at].next) {
         message->items[i] = put->grouping.entries[at].item;
@@ -336,12 +408,25 @@ static void put_send(struct put_request *put)
         send_group(put, &group);
 }
 
+/* A client whose clock cannot follow what it was shown stamps nothing: it would come before that. */
+static void put_stamp(struct put_request *put)
+{
+    put->stamp = dynkv_client_stamp(put->base.client);
+    if (!put->stamp)
+        return;
+    put->sequence = ++put->base.client->sequence;
+    for (uint32_t i = 0; i < put->count; i++)
+        put->items[i].item.flags |= DYNKV_PUT_STAMPED;
+}
+
 static void put_begin(struct dynkv_request *request)
 {
     struct put_request *put = put_of(request);
     bool again = put->some_want_ring;
 
     put->some_want_ring = false;
+    if (!again && put->may_repeat)
+        put_stamp(put);
     dynkv_grouping_begin(&put->grouping, request->client);
     for (uint32_t i = 0; i < put->count; i++) {
         struct put_item *item = &put->items[i];
@@ -364,8 +449,9 @@ static void put_settle(struct dynkv_request *request, enum dynkv_error error)
     struct put_request *put = put_of(request);
 
     for (struct put_message *message = put->messages; message; message = message->next) {
-        if (dynkv_exchange_is_sent(&message->exchange))
-            put->unknown += message->body.item_count;
+        for (uint32_t i = 0;
+             dynkv_exchange_is_sent(&message->exchange) && i < message->body.item_count; i++)
+            put->items[message->items[i]].is_lost = true;
         if (message->exchange.state != DYNKV_EXCHANGE_DONE)
             dynkv_blame_add(&request->blame, message->exchange.session, error,
                             "it does not answer");
@@ -470,6 +556,7 @@ static void put_prepare(struct put_request *put, const struct dynkv_write *write
     put->n = known->info.n;
     put->w = call ? call->w : 0;
     put->flags = call && call->strict ? DYNKV_PUT_STRICT : 0;
+    put->may_repeat = call && call->repeat;
     if (put->w > put->n) {
         put_settle(request, DYNKV_INVALID);
         dynkv_request_fail(request, DYNKV_INVALID,

@@ -270,6 +270,7 @@ static enum dynkv_scan_state give(struct dynkv_scan_handle *scan,
         dynkv_scan_fail(scan, DYNKV_CORRUPT, "a node sent a corrupt object in a scan");
         return DYNKV_SCAN_ERROR;
     }
+    dynkv_client_observe_object(scan->client, &item->object);
     scan->given++;
     return DYNKV_SCAN_ITEM;
 }

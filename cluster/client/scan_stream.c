@@ -5,9 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PAGES_AHEAD 2u
-#define REPLANS_MAX 3u /* times a stream follows a change of the ring without a page in between */
-#define SLOW_SHARE  4u /* a node that takes longer than this share of the deadline is replaced */
+#define PAGES_AHEAD   2u
+#define REPLANS_MAX   3u /* times a stream follows a change of the ring without a page in between */
+#define SLOW_SHARE    4u /* a node that takes longer than this share of the deadline is replaced */
+/* All replicas of a partition have failed, one after the other: the first may be back by now. */
+#define ROUNDS_MAX    3u
+#define REST_FIRST_MS 50u /* before the second round; then three times as long */
 
 /* ---- ending ---- */
 
@@ -15,6 +18,7 @@ void dynkv_stream_stop(struct dynkv_scan_stream *stream)
 {
     dynkv_exchange_cancel(&stream->exchange);
     dynkv_exchange_cancel(&stream->lesson);
+    dynkv_timer_disarm(&stream->scan->client->timers, &stream->rest);
 }
 
 void dynkv_scan_fail(struct dynkv_scan_handle *scan, enum dynkv_error error, const char *format,
@@ -156,6 +160,7 @@ void dynkv_stream_redeal(struct dynkv_scan_stream *stream)
         if (!is_first) {
             memcpy(heir->avoided, stream->avoided, sizeof heir->avoided);
             heir->avoided_count = stream->avoided_count;
+            heir->rounds = stream->rounds;
             heir->replans = stream->replans;
             heir->page_limit = stream->page_limit;
             heir->is_needed = stream->is_needed;
@@ -171,6 +176,36 @@ void dynkv_stream_redeal(struct dynkv_scan_stream *stream)
 }
 
 /* ---- asking for a page ---- */
+
+/* All replicas of one of its partitions have failed. */
+static bool stream_has_nobody(const struct dynkv_scan_stream *stream)
+{
+    for (uint32_t i = stream->range_first; i < stream->range_count; i++)
+        for (uint32_t j = 0; j < stream->ranges[i].count; j++)
+            if (!choose(stream->scan, stream, stream->ranges[i].first + j))
+                return true;
+    return false;
+}
+
+static void on_rested(struct dynkv_timer *timer)
+{
+    struct dynkv_scan_stream *stream = DYNKV_CONTAINER(timer, struct dynkv_scan_stream, rest);
+
+    stream->avoided_count = 0;
+    dynkv_stream_redeal(stream);
+}
+
+static void stream_rest(struct dynkv_scan_stream *stream)
+{
+    struct dynkv_client *client = stream->scan->client;
+    uint64_t rest_ms = REST_FIRST_MS;
+
+    for (uint32_t i = 0; i < stream->rounds; i++)
+        rest_ms *= 3;
+    stream->rounds++;
+    stream->rest.fire = on_rested;
+    dynkv_timer_arm(&client->timers, &stream->rest, client->now_ms + rest_ms);
+}
 
 static void stream_failed(struct dynkv_scan_stream *stream, enum dynkv_error error, const char *why)
 {
@@ -193,7 +228,10 @@ static void stream_failed(struct dynkv_scan_stream *stream, enum dynkv_error err
     }
     if (stream->avoided_count < DYNKV_REPLICAS_MAX)
         stream->avoided[stream->avoided_count++] = stream->session;
-    dynkv_stream_redeal(stream);
+    if (stream->rounds < ROUNDS_MAX - 1 && stream_has_nobody(stream))
+        stream_rest(stream);
+    else
+        dynkv_stream_redeal(stream);
 }
 
 static bool stream_advance_by_key(struct dynkv_scan_stream *stream, struct dynkv_slice cursor)
@@ -308,6 +346,7 @@ static void on_page(struct dynkv_exchange *exchange, const struct dynkv_outcome 
     if (!reply->more)
         stream->range_first = stream->range_count;
     stream->avoided_count = 0;
+    stream->rounds = 0;
     stream->replans = 0;
     if (stream->page_limit < scan->page_size)
         stream->page_limit =
@@ -369,8 +408,8 @@ void dynkv_stream_ask(struct dynkv_scan_stream *stream)
     uint64_t now_ms = scan->client->now_ms;
 
     if (scan->error || dynkv_stream_is_finished(stream) || stream->asked ||
-        stream->ready_count >= PAGES_AHEAD || stream->wants_ring || dynkv_scan_has_all(scan) ||
-        (stream->page_limit < scan->page_size && !stream->is_needed))
+        stream->ready_count >= PAGES_AHEAD || stream->wants_ring || stream->rest.is_armed ||
+        dynkv_scan_has_all(scan) || (stream->page_limit < scan->page_size && !stream->is_needed))
         return;
     stream->asked = page_get(scan);
     stream->body = (struct dynkv_scan){

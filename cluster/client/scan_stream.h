@@ -37,6 +37,8 @@ struct dynkv_scan_stream {
 
     struct dynkv_session *avoided[DYNKV_REPLICAS_MAX]; /* nodes that failed since the last page */
     uint32_t avoided_count;
+    uint32_t rounds;         /* times that all replicas have failed since the last page */
+    struct dynkv_timer rest; /* armed: the next round begins then */
     uint32_t replans;
     uint32_t page_limit; /* of the next page; below the scan's page_size: not ahead of need */
     bool is_needed;      /* ask, whatever the size */

@@ -330,6 +330,11 @@ bool dynkv_exchange_is_sent(const struct dynkv_exchange *exchange)
            exchange->session->transport.written_total > exchange->stream_begin;
 }
 
+void dynkv_exchange_slow_again(struct dynkv_exchange *exchange, uint64_t at_ms)
+{
+    dynkv_timer_arm(&exchange->session->client->timers, &exchange->slow, at_ms);
+}
+
 void dynkv_exchange_cancel(struct dynkv_exchange *exchange)
 {
     struct dynkv_session *session = exchange->session;
@@ -495,7 +500,7 @@ static bool on_message(struct dynkv_session *session, uint32_t id, struct dynkv_
         return false;
     }
     /* A clock too far ahead is not followed; the nodes refuse such a one among themselves. */
-    dynkv_clock_observe(&client->clock, envelope.timestamp, dynkv_client_wall_ms());
+    dynkv_client_observe(client, envelope.timestamp);
     dynkv_cluster_on_version(client, session, envelope.ring_version);
     exchange_finish(exchange, &envelope, &body);
     return session->state >= DYNKV_SESSION_HELLO && session->state <= DYNKV_SESSION_OPEN;

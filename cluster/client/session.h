@@ -148,6 +148,8 @@ void dynkv_session_tell(struct dynkv_session *session, uint8_t type, const void 
                         uint64_t deadline_at_ms);
 /* Ends an exchange without on_done; it may have been sent, and even carried out. */
 void dynkv_exchange_cancel(struct dynkv_exchange *exchange);
+/* From on_slow: to be called again then. */
+void dynkv_exchange_slow_again(struct dynkv_exchange *exchange, uint64_t at_ms);
 /* Whether any of it may have left this process. */
 bool dynkv_exchange_is_sent(const struct dynkv_exchange *exchange);
 

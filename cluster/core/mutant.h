@@ -26,6 +26,7 @@
     X(SCAN_UNSORTED, scan_unsorted, "a scan by key gives partition after partition")              \
     X(FILTER_CONFLICTS, filter_conflicts, "a filter looks at the first of several siblings")      \
     X(FORGET_REQUESTS, forget_requests, "answered writes are not recognised")                     \
+    X(STAMP_ANEW, stamp_anew, "a write that comes once more, elsewhere, is stamped anew")         \
     X(ANSWER_EARLY, answer_early, "a put answers one acknowledgement too early")                  \
     X(APPLY_FIRST_OF_BATCH, apply_first_of_batch, "a replica stores the first item of a batch")   \
     X(LOSE_EXPIRY, lose_expiry, "the time a value expires is dropped")                            \

@@ -382,6 +382,11 @@ void on_put(struct dynkv_node *node, const struct source *source, uint32_t deadl
                           keyspace->def.n);
         return;
     }
+    if (body->stamp > node->clock.last) {
+        node_answer_error(node, source, DYNKV_INVALID,
+                          "the writes are stamped with a time to come");
+        return;
+    }
     if (body->item_count == 0) {
         node_answer(node, source, DYNKV_MESSAGE_PUT_REPLY, &none);
         return;
@@ -397,6 +402,7 @@ void on_put(struct dynkv_node *node, const struct source *source, uint32_t deadl
     put->flags = body->flags;
     put->client = body->client;
     put->sequence = body->sequence;
+    put->stamp = body->stamp;
     put_take_items(put, body);
     put_start(node, put);
 }

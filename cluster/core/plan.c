@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "core/node_impl.h"
+#include "core/tree.h"
 
 #define NAME(member) (int)(member)->info.name.len, (const char *)(member)->info.name.data
 
@@ -217,6 +218,74 @@ static void plan_count(const struct dynkv_ring *before, const struct dynkv_ring 
     }
 }
 
+/* ---- what is to be moved ---- */
+
+struct plan_rings {
+    const struct dynkv_ring *before, *after;
+};
+
+/* The first replica that is up speaks for all of them. */
+static bool plan_speaks_for(const struct dynkv_node *node, const uint64_t *replicas, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (replicas[i] == node->id || place_is_up(node, replicas[i]))
+            return replicas[i] == node->id;
+    return false;
+}
+
+static bool plan_is_among(const uint64_t *replicas, uint32_t count, uint64_t id)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (replicas[i] == id)
+            return true;
+    return false;
+}
+
+static void plan_add_tree(const struct dynkv_node *node, const struct plan_rings *rings,
+                          uint32_t partition, uint32_t n, const struct dynkv_merkle *tree,
+                          struct dynkv_cluster_plan *plan)
+{
+    uint64_t before[DYNKV_REPLICAS_MAX], after[DYNKV_REPLICAS_MAX];
+    uint32_t before_count = dynkv_ring_preference(rings->before, partition, before, n);
+    uint32_t after_count = dynkv_ring_preference(rings->after, partition, after, n);
+
+    if (!plan_speaks_for(node, before, before_count))
+        return;
+    for (uint32_t i = 0; i < after_count; i++) {
+        if (plan_is_among(before, before_count, after[i]))
+            continue;
+        for (uint32_t j = 0; j < plan->member_count; j++)
+            if (plan->members[j].id == after[i]) {
+                plan->members[j].gained_keys += dynkv_merkle_keys(tree);
+                plan->members[j].gained_bytes += tree->bytes;
+            }
+    }
+}
+
+static void plan_add_trees(const struct dynkv_node *node, const struct plan_rings *rings,
+                           struct dynkv_cluster_plan *plan)
+{
+    for (uint32_t i = 0; i < node->keyspace_count; i++) {
+        const struct keyspace *keyspace = node->keyspaces[i];
+
+        if (keyspace->def.dropped)
+            continue;
+        if (!tree_is_ready(node, keyspace->id)) {
+            if (plan->uncounted < UINT8_MAX)
+                plan->uncounted++;
+            continue;
+        }
+        for (uint32_t p = 0; p < node->partitions; p++) {
+            const struct dynkv_merkle *tree = tree_find(node, keyspace->id, p);
+
+            if (tree)
+                plan_add_tree(node, rings, p, keyspace->def.n, tree, plan);
+        }
+    }
+}
+
+/* ---- the members ---- */
+
 static void plan_members(struct dynkv_node *node, struct dynkv_cluster_plan *plan)
 {
     uint32_t before_count, after_count, n = plan_greatest_n(node);
@@ -246,6 +315,8 @@ static void plan_members(struct dynkv_node *node, struct dynkv_cluster_plan *pla
         out->seen = id_set_has(&node->change->seen, out->id);
         out->reverted = id_set_has(&node->change->reverted, out->id);
     }
+    if (plan->phase != DYNKV_CHANGE_NONE)
+        plan_add_trees(node, &(struct plan_rings){before, after}, plan);
     dynkv_ring_free(before);
     dynkv_ring_free(after);
 }

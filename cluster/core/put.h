@@ -77,7 +77,7 @@ struct put_op {
     uint64_t keyspace, ttl_ms;
     uint32_t n, w;
     uint8_t flags;
-    uint64_t client, sequence;
+    uint64_t client, sequence, stamp;
     struct put_item *items;
     uint32_t item_count, undecided, unapplied;
     uint32_t open; /* roles of all items */
@@ -106,7 +106,7 @@ uint32_t put_route_acks(const struct put_item *item, bool hoped);
 
 /*
  * The mutate of the operation's class: adds the item's sibling to what is there.  NOT_FOUND: the write is a
- * repetition, and what became of it was reaped.
+ * repetition, and what became of it was reaped.  STALE: something as new as its stamp is known here.
  */
 enum dynkv_error put_mutate(struct dynkv_node *node, struct op *op, uint32_t index,
                             const struct dynkv_object *current, struct dynkv_arena *arena,

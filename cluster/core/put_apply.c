@@ -1,5 +1,6 @@
 /* put_apply.c: what an item of a PUT makes of the object (see put.h). */
 #include "core/put.h"
+#include "core/reap.h"
 
 static struct written put_written(const struct put_op *put, const struct put_item *item)
 {
@@ -13,6 +14,11 @@ static struct written put_written(const struct put_op *put, const struct put_ite
         .expires_at_ms = item->expires_at_ms,
         .flags = item->flags,
     };
+}
+
+static uint8_t put_siblings(const struct dynkv_node *node, const struct dynkv_object *object)
+{
+    return mutant_is(node, DYNKV_MUTANT_TELL_NO_SIBLINGS) ? 1 : (uint8_t)object->sibling_count;
 }
 
 /* What the client is told, once W replicas have it. */
@@ -48,6 +54,54 @@ static bool put_is_repeated(struct dynkv_node *node, struct put_op *put, struct 
     return true;
 }
 
+/* A restart may have set the clock back behind what others stamped, and this store holds. */
+static void put_observe(struct dynkv_node *node, const struct dynkv_object *current)
+{
+    for (uint32_t i = 0; i < current->sibling_count; i++)
+        if (current->siblings[i].timestamp > node->clock.last)
+            node->clock.last = current->siblings[i].timestamp;
+}
+
+/*
+ * A write that its writer stamped may come to several coordinators, one after the other died, and late.  It has
+ * the same time wherever it is applied, so for readers who take the last value it can never come after what was
+ * written by somebody who had seen it.  And where something as new is known, or was reaped, it is not
+ * applied at all: it may have been seen there, and replaced.  What has its very time and value is the write itself.
+ */
+static enum dynkv_error put_check_stamp(const struct dynkv_node *node, const struct put_op *put,
+                                        const struct put_item *item,
+                                        const struct dynkv_object *current, bool *is_here)
+{
+    bool is_late = reap_is_fenced(node, item->at.partition, put->stamp);
+    bool is_delete = (item->flags & DYNKV_PUT_DELETE) != 0;
+
+    *is_here = false;
+    for (uint32_t i = 0; i < current->sibling_count; i++) {
+        const struct dynkv_sibling *sibling = &current->siblings[i];
+
+        if (sibling->timestamp == put->stamp &&
+            ((sibling->flags & DYNKV_SIBLING_TOMBSTONE) != 0) == is_delete &&
+            (is_delete || dynkv_slice_equal(sibling->value, item->value)))
+            *is_here = true;
+        is_late |= sibling->timestamp >= put->stamp;
+    }
+    return is_late && !*is_here ? DYNKV_STALE : DYNKV_OK;
+}
+
+/* The stamped write has been here before: it goes to the store and the replicas once more. */
+static void put_tell_here(struct dynkv_node *node, struct put_op *put, struct put_item *item,
+                          const struct dynkv_object *current)
+{
+    struct dynkv_buf encoded = {0};
+    struct applied applied = {.timestamp = put->stamp, .siblings = put_siblings(node, current)};
+
+    dynkv_version_encode(&current->version, &encoded);
+    applied.context = dynkv_buf_slice(&encoded);
+    put_tell(put, item, &applied);
+    dynkv_buf_fini(&encoded);
+    node->counters.writes_recognised++;
+}
+
 /*
  * The new sibling's dot; counter 0 if there is none to be had.  On a hint it is the hint's lineage that
  * stamps: a name made from the counter, which is unique in this store, so that no two lineages are the same.
@@ -59,10 +113,6 @@ static struct dynkv_dot put_dot(struct dynkv_node *node, struct put_item *item,
 
     if (dynkv_version_counter(&current->version, node->actor) >= node->counter_next)
         restart_is_old_copy(node, "a key has a version that this run did not make");
-    /* A restart may have set the clock back behind what others stamped, and this store holds. */
-    for (uint32_t i = 0; i < current->sibling_count; i++)
-        if (current->siblings[i].timestamp > node->clock.last)
-            node->clock.last = current->siblings[i].timestamp;
     dot = lease_next_dot(node);
     if (!item->at.hint_for || dot.counter == 0 || mutant_is(node, DYNKV_MUTANT_HINT_OWN_ACTOR))
         return dot;
@@ -71,11 +121,6 @@ static struct dynkv_dot put_dot(struct dynkv_node *node, struct put_item *item,
         item->lineage = dynkv_hash_pair(node->actor, dot.counter) | 1; /* not 0 */
     dot.actor = item->lineage;
     return dot;
-}
-
-static uint8_t put_siblings(const struct dynkv_node *node, const struct dynkv_object *object)
-{
-    return mutant_is(node, DYNKV_MUTANT_TELL_NO_SIBLINGS) ? 1 : (uint8_t)object->sibling_count;
 }
 
 /* When the new sibling expires; 0: never. */
@@ -109,12 +154,24 @@ enum dynkv_error put_mutate(struct dynkv_node *node, struct op *op, uint32_t ind
     struct dynkv_sibling sibling = {.value = item->value,
                                     .expires_at_ms = put_expiry(node, put, item)};
     struct dynkv_buf encoded = {0};
+    bool is_stamped = item->flags & DYNKV_PUT_STAMPED && !mutant_is(node, DYNKV_MUTANT_STAMP_ANEW);
     struct applied applied;
     enum dynkv_error error;
+    bool is_here;
 
     if (put_is_repeated(node, put, item, current, &error)) {
         *out = *current;
         return error;
+    }
+    put_observe(node, current);
+    if (is_stamped) {
+        error = put_check_stamp(node, put, item, current, &is_here);
+        if (is_here)
+            put_tell_here(node, put, item, current);
+        if (error || is_here) {
+            *out = *current;
+            return error;
+        }
     }
     if (item->flags & DYNKV_PUT_HAS_CONTEXT) {
         error = dynkv_version_parse(item->context, arena, &context);
@@ -128,7 +185,7 @@ enum dynkv_error put_mutate(struct dynkv_node *node, struct op *op, uint32_t ind
     sibling.dot = put_dot(node, item, current);
     if (sibling.dot.counter == 0)
         return DYNKV_OVERLOADED;
-    sibling.timestamp = dynkv_clock_tick(&node->clock, node->now_ms);
+    sibling.timestamp = is_stamped ? put->stamp : dynkv_clock_tick(&node->clock, node->now_ms);
     if (item->flags & DYNKV_PUT_DELETE) {
         sibling.flags = DYNKV_SIBLING_TOMBSTONE;
         sibling.value = dynkv_slice(NULL, 0);

@@ -58,6 +58,7 @@ static void send_forward(struct dynkv_node *node, struct put_op *put, const stru
         .client = put->client,
         .sequence = put->sequence,
         .item_count = batch->count,
+        .stamp = put->stamp,
     };
 
     node->counters.forwarded_items += batch->count;

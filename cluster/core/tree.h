@@ -5,7 +5,7 @@
  * that is on its way there has arrived.  At start-up the trees of a keyspace are rebuilt from the store,
  * page by page, while writes go on; until then they are not ready and nobody may compare them.
  *
- * Memory: see model/merkle.h for a tree; a keyspace with any record has one struct (56 bytes) for each
+ * Memory: see model/merkle.h for a tree; a keyspace with any record has one struct (64 bytes) for each
  * partition of the ring.
  */
 #ifndef DYNKV_CORE_TREE_H

@@ -16,6 +16,7 @@
 
 #include "base/assert.h"
 #include "daemon/clock.h"
+#include "daemon/stream_timeout.h"
 #include "daemon/url.h"
 
 #define GREETING_SIZE   8u
@@ -168,6 +169,7 @@ static void link_on_dialed(struct dynkvd_link *link, int result)
         return;
     }
     link->stream = nng_aio_get_output(link->step, 0);
+    dynkvd_stream_set_timeout(link->stream, DYNKVD_LINK_UNHEARD_MS);
     link->greeted_len = link->heard_len = 0;
     link_greet(link);
 }

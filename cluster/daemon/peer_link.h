@@ -24,6 +24,8 @@
 #define DYNKVD_LINK_DIAL_MS     1000 /* a host that does not answer */
 #define DYNKVD_LINK_GREET_MS    1000 /* ... or accepts, and does not greet */
 #define DYNKVD_LINK_SEND_MS     3000 /* for a message, from when it was given to when it is gone */
+/* What the other side's system has not acknowledged for so long is lost, and the connection with it. */
+#define DYNKVD_LINK_UNHEARD_MS  3000u
 
 struct dynkvd_link;
 

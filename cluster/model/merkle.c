@@ -35,11 +35,12 @@ static const uint32_t merkle_shifts[DYNKV_MERKLE_LEVELS] = {10, 8, 4, 0};
 
 struct dynkv_merkle_value dynkv_merkle_value(const struct dynkv_object *object)
 {
-    struct dynkv_merkle_value value = {dynkv_object_digest(object), DYNKV_MERKLE_DEAD};
+    struct dynkv_merkle_value value = {dynkv_object_digest(object), DYNKV_MERKLE_DEAD, 0};
 
     for (uint32_t i = 0; i < object->sibling_count; i++) {
         const struct dynkv_sibling *sibling = &object->siblings[i];
 
+        value.bytes += sibling->value.len;
         if (sibling->flags & DYNKV_SIBLING_TOMBSTONE)
             continue;
         if (!sibling->expires_at_ms)
@@ -163,9 +164,12 @@ void dynkv_merkle_replace(struct dynkv_merkle *tree, struct dynkv_slice key,
     if (before.digest) {
         DYNKV_ASSERT(tree->counts[before.life] > 0);
         tree->counts[before.life]--;
+        tree->bytes -= key.len + before.bytes;
     }
-    if (after.digest)
+    if (after.digest) {
         tree->counts[after.life]++;
+        tree->bytes += key.len + after.bytes;
+    }
     if (delta) {
         tree->root += delta;
         if (tree->dense)
@@ -174,7 +178,7 @@ void dynkv_merkle_replace(struct dynkv_merkle *tree, struct dynkv_slice key,
             sparse_add(tree, dynkv_merkle_leaf(key), delta);
     }
     if (dynkv_merkle_keys(tree) == 0) {
-        DYNKV_ASSERT(tree->root == 0);
+        DYNKV_ASSERT(tree->root == 0 && tree->bytes == 0);
         dynkv_merkle_fini(tree);
     }
 }

@@ -249,6 +249,18 @@ bool dynkv_object_is_dead(const struct dynkv_object *object, uint64_t now_ms)
     return true;
 }
 
+bool dynkv_object_is_twin(const struct dynkv_object *object, uint32_t sibling)
+{
+    const struct dynkv_sibling *it = &object->siblings[sibling];
+
+    for (uint32_t i = 0; i < sibling; i++)
+        if (object->siblings[i].timestamp == it->timestamp &&
+            object->siblings[i].flags == it->flags && !(it->flags & DYNKV_SIBLING_STRIPPED) &&
+            dynkv_slice_equal(object->siblings[i].value, it->value))
+            return true;
+    return false;
+}
+
 const struct dynkv_sibling *dynkv_object_latest(const struct dynkv_object *object, uint64_t now_ms)
 {
     const struct dynkv_sibling *latest = NULL;

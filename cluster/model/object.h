@@ -78,6 +78,11 @@ bool dynkv_sibling_is_dead(const struct dynkv_sibling *sibling, uint64_t now_ms)
 /* No sibling is alive. */
 bool dynkv_object_is_dead(const struct dynkv_object *object, uint64_t now_ms);
 /*
+ * Whether a sibling before this one is the same write, applied by another coordinator: the same time, the same
+ * value (core/put_apply.c).  A reader shows it once.  Of values that were left out nobody can tell.
+ */
+bool dynkv_object_is_twin(const struct dynkv_object *object, uint32_t sibling);
+/*
  * Last write wins: the sibling with the greatest timestamp (the dot breaks ties), tombstones and
  * expired ones included in the comparison; NULL if that one is dead, or there is none.
  */

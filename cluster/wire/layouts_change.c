@@ -33,6 +33,8 @@ static LAYOUT(plan_entry)
         U8(plan_member, ready),
         U8(plan_member, seen),
         U8(plan_member, reverted),
+        U64(plan_member, gained_keys),
+        U64(plan_member, gained_bytes),
 };
 static LAYOUT(plan_member)
 
@@ -48,6 +50,7 @@ static LAYOUT(blocker)
         LIST(cluster_plan, entries, entry_count, plan_entry, DYNKV_CHANGES_MAX),
         LIST(cluster_plan, members, member_count, plan_member, DYNKV_MEMBERS_MAX),
         LIST(cluster_plan, blockers, blocker_count, blocker, DYNKV_BLOCKERS_MAX),
+        U8(cluster_plan, uncounted),
 };
 LAYOUT(cluster_plan)
 

@@ -50,6 +50,7 @@ static LAYOUT(put_item)
         FIXED64(put, client),
         U64(put, sequence),
         LIST(put, items, item_count, put_item, DYNKV_BATCH_ITEMS_MAX),
+        FIXED64(put, stamp),
 };
 LAYOUT(put)
 

@@ -302,6 +302,9 @@ enum dynkv_put_item_flag {
     DYNKV_PUT_DELETE = 1, /* write a tombstone */
     DYNKV_PUT_HAS_CONTEXT =
         2, /* context is what the writer read; without: the coordinator's current */
+    /* It takes the request's stamp as its time, and may be sent to several coordinators (put_apply.c);
+     * STALE: not applied, as something as new was known there. */
+    DYNKV_PUT_STAMPED = 4,
 };
 
 struct dynkv_put_item {
@@ -324,6 +327,7 @@ struct dynkv_put {
     uint64_t sequence; /* request, by which a coordinator recognises a repetition */
     struct dynkv_put_item *items;
     uint32_t item_count;
+    uint64_t stamp; /* the writer's clock when it began, for items with STAMPED; else 0 */
 };
 
 struct dynkv_put_result {

@@ -88,6 +88,9 @@ struct dynkv_plan_member {
     uint32_t replicas_before, replicas_after; /* partitions it holds a replica of */
     uint32_t gained, lost;
     uint8_t accepted, ready, seen, reverted; /* how far it is, see enum dynkv_change_phase */
+    /* Of what it gains, the part of which the answering node is the first replica that is up: so what all of
+     * them answer adds up to all that it has to fetch.  Bytes are of keys and values. */
+    uint64_t gained_keys, gained_bytes;
 };
 
 struct dynkv_blocker {
@@ -105,6 +108,7 @@ struct dynkv_cluster_plan {
     uint32_t member_count;
     struct dynkv_blocker *blockers;
     uint32_t blocker_count;
+    uint8_t uncounted; /* keyspaces of which the answerer's trees are not ready, at most 255 */
 };
 
 /* ---- gossiped ---- */

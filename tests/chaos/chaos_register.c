@@ -5,6 +5,7 @@
  * 3 ..., each with the context that its last acknowledged write gave it: so a number of which the outcome
  * is unknown may stand beside the next one, as a sibling.  Then that one gives no context, and the number
  * that follows is written without, over all that its coordinator has.  A read gives the greatest.
+ * Of every second register a read gives the number that was written last, and libdynkv may repeat its writes.
  *
  * This is a regular register, not an atomic one: a read may see a number that is being written, and the
  * next read may not.  That is counted, not forbidden.
@@ -53,6 +54,27 @@ static uint64_t greatest(uint32_t key, const struct dynkv_object *object, const 
     return most;
 }
 
+/* Every second register is one of which readers take the last value, so that its writes may be repeated. */
+static bool takes_last(uint32_t key)
+{
+    return key % 2 == 0;
+}
+
+/* What a reader makes of it. */
+static uint64_t number_read(uint32_t key, const struct dynkv_object *object, const char *where)
+{
+    const struct dynkv_sibling *latest = dynkv_object_latest(object, 0);
+    struct dynkv_object last = {.sibling_count = latest != NULL};
+    struct dynkv_sibling copy;
+
+    if (!takes_last(key))
+        return greatest(key, object, where);
+    if (latest)
+        copy = *latest;
+    last.siblings = &copy;
+    return greatest(key, &last, where);
+}
+
 void chaos_register_check(uint32_t key, const struct dynkv_object *object, uint32_t *stale,
                           const char *where)
 {
@@ -73,6 +95,7 @@ static void write_begin(struct chaos_actor *actor)
     struct dynkv_write write = {.has_context = reg->acknowledged == 0 || reg->context_len > 0};
     struct dynkv_buf value = {0};
 
+    call.repeat = takes_last(actor->key);
     actor->value = ++reg->begun;
     dynkv_put_u64(&value, actor->value);
     dynkv_put_u32(&value, actor->key);
@@ -141,7 +164,7 @@ static void read_done(struct chaos_actor *actor)
         chaos_register.reads_refused++;
         chaos_count_error("register read", result->error);
     } else {
-        number = greatest(actor->key, &result->object, "a read");
+        number = number_read(actor->key, &result->object, "a read");
         chaos_register.reads++;
         if (number < actor->floor)
             chaos_violation(&chaos_register.stale,

@@ -1,6 +1,7 @@
 /*
- * dying.c: nodes that die under a session.  What COMMIT says is true: success means every row is there;
- * 08007 means that what was acknowledged is there, and every row is the old one or the new one, whole.
+ * dying.c: nodes that die under a session.  What COMMIT says is true: success, which it is while there is a quorum,
+ * means every row is there; 08007 means that what was acknowledged is there, and every row is the old
+ * one or the new one, whole.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -54,16 +55,16 @@ static bool has_begun(void *other)
     return ask_number(other, "SELECT count(*) FROM t WHERE n = 1 AND k <= 50") > 0;
 }
 
-/* What the commit of all rows ended with, when the victims were killed in the middle of it. */
+/* What the commit of all rows ended with, when the victims got the signal in the middle of it. */
 static const char *commit_while_dying(struct session *session, struct session *other,
-                                      uint32_t victims)
+                                      uint32_t victims, int signal)
 {
     session_do(session, "BEGIN");
     session_do(session, "UPDATE t SET n = 1, v = %s", VALUE(1));
     session_begin(session, "COMMIT");
     live_await(has_begun, other, "the commit has begun");
     for (uint32_t i = 0; i < victims; i++)
-        live_node_signal(stage_nodes[STAGE_NODES - 1 - i], SIGKILL);
+        live_node_signal(stage_nodes[STAGE_NODES - 1 - i], signal);
     return session_end(session);
 }
 
@@ -96,8 +97,9 @@ static void commit_with_dying_nodes(uint32_t victims)
     char state[8];
     unsigned acknowledged = ROWS;
 
-    snprintf(state, sizeof state, "%s", commit_while_dying(session, other, victims));
+    snprintf(state, sizeof state, "%s", commit_while_dying(session, other, victims, SIGKILL));
     if (state[0]) {
+        CHECK(victims > 1, "%s: %s %s", state, session_message(session), session_detail(session));
         CHECK(strcmp(state, "08007") == 0, "%s: %s", state, session_message(session));
         acknowledged = acknowledged_of(session);
     }
@@ -124,6 +126,21 @@ static void one_node_dies_in_a_commit(void)
 static void two_nodes_die_in_a_commit(void)
 {
     commit_with_dying_nodes(2);
+}
+
+static void one_node_stops_in_a_commit(void)
+{
+    struct session *session = stage_with_rows();
+    struct session *other = session_open();
+    uint64_t began_ms = live_now_ms();
+    const char *state = commit_while_dying(session, other, 1, SIGSTOP);
+
+    CHECK(state[0] == 0, "%s: %s %s", state, session_message(session), session_detail(session));
+    printf("    the commit: %llu ms\n", (unsigned long long)(live_now_ms() - began_ms));
+    live_node_signal(stage_nodes[STAGE_NODES - 1], SIGCONT);
+    for (uint32_t i = 0; i < STAGE_NODES; i++)
+        live_await_members(stage_nodes[i], STAGE_NODES, 0);
+    check_outcome(session, "", ROWS);
 }
 
 /* ---- between statements ---- */
@@ -238,7 +255,8 @@ static void all_nodes_restart_under_a_transaction(void)
 }
 
 const struct session_test dying_tests[] = {
-    {"a commit that a node's death meets tells the truth", one_node_dies_in_a_commit},
+    {"a commit that a node's death meets succeeds, and tells the truth", one_node_dies_in_a_commit},
+    {"a commit does not fail for a node that has stopped", one_node_stops_in_a_commit},
     {"a commit that loses its quorum tells the truth, and the session lives on",
      two_nodes_die_in_a_commit},
     {"a session does not notice that nodes restart between its statements",

@@ -8,8 +8,8 @@
 
 #include "tests/sessions/steps.h"
 
-static const struct session_test *const suites[] = {cancel_tests, leak_tests, dying_tests,
-                                                    isolation_tests, ddl_tests};
+static const struct session_test *const suites[] = {cancel_tests, leak_tests,      dying_tests,
+                                                    commit_tests, isolation_tests, ddl_tests};
 static unsigned passed, failures;
 
 static void run(char **argv, const struct session_test *test)

@@ -20,7 +20,7 @@ struct session_test {
 
 /* Each ends with one that has no sentence. */
 extern const struct session_test cancel_tests[], leak_tests[], dying_tests[], isolation_tests[],
-    ddl_tests[];
+    ddl_tests[], commit_tests[];
 
 /* ---- a session (session.c) ---- */
 

@@ -151,6 +151,9 @@ void check_refused(struct sim *sim, const struct sim_node *node, const struct si
                    enum dynkv_error error);
 void check_whole(struct sim *sim, const struct sim_change *change, const struct sim_write *write,
                  const struct dynkv_sibling *sibling);
+/* A write that was applied before, elsewhere: what came after it stays, and stays later. */
+void check_stamped(struct sim *sim, const struct sim_change *change, const struct sim_write *write,
+                   const struct dynkv_sibling *sibling);
 void check_limits_change(struct sim *sim, const struct sim_change *change);
 void check_limits_sent(struct sim *sim, struct sim_node *node, uint32_t first);
 void check_limits_tick(struct sim *sim, struct sim_node *node);

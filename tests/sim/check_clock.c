@@ -12,9 +12,10 @@ void check_clock_change(struct sim *sim, const struct sim_change *change,
         write->item_flags & DYNKV_PUT_HAS_CONTEXT ? &write->context : &change->before.version;
     const char *before = NULL;
 
-    if (sibling->timestamp <= node->actor_timestamp)
+    if (sibling->timestamp <= node->actor_timestamp && !write->stamp)
         before = "what the same store stamped before";
-    if (!(write->item_flags & DYNKV_PUT_DELETE) && sibling->timestamp <= write->client_clock)
+    if (!(write->item_flags & DYNKV_PUT_DELETE) && !write->stamp &&
+        sibling->timestamp <= write->client_clock)
         before = "its writer's clock";
     for (uint32_t i = 0; i < change->before.sibling_count; i++)
         if (dynkv_version_covers(context, change->before.siblings[i].dot) &&

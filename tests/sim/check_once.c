@@ -1,7 +1,9 @@
 /*
  * check_once.c: invariant 11: a write applies whole, as it was asked for, and once, however often its
  * request arrives.  A coordinator remembers requests in memory: another one, or the same after a restart,
- * may apply a repetition again (then as a sibling).  What is refused is not applied.
+ * may apply a repetition again (then as a sibling).  If its writer stamped it, that changes nothing for
+ * readers who take the last value: what was written by somebody who had seen it stays, and stays the last.
+ * What is refused is not applied.
  */
 #include "check.h"
 
@@ -50,4 +52,34 @@ void check_whole(struct sim *sim, const struct sim_change *change, const struct 
                       sibling->value.len, sibling->flags,
                       (unsigned long long)sibling->expires_at_ms,
                       (unsigned long long)expires_at_ms);
+}
+
+static bool is_taken_away(const struct sim_change *change, struct dynkv_dot dot)
+{
+    return object_has_dot(&change->before, dot) && !object_has_dot(&change->after, dot);
+}
+
+/* The write was applied before as this dot, by whatever coordinator: who had seen that, and wrote on? */
+static void check_against_later(struct sim *sim, const struct sim_change *change,
+                                const struct sim_write *write, const struct dynkv_sibling *sibling,
+                                struct dynkv_dot first)
+{
+    for (const struct sim_applied *it = change->key->applied; it; it = it->next_of_key)
+        if (it->write != write && dynkv_version_covers(&it->context, first) &&
+            (it->timestamp <= sibling->timestamp || is_taken_away(change, it->dot)))
+            sim_violation(sim, "11",
+                          "%s: write %u, applied once more by %s, %s %s, whose writer had seen it",
+                          sim_key_text(change->key), write->number, change->node->name,
+                          is_taken_away(change, it->dot) ? "takes the place of" : "is later than",
+                          sim_dot_text(sim, it->dot));
+}
+
+void check_stamped(struct sim *sim, const struct sim_change *change, const struct sim_write *write,
+                   const struct dynkv_sibling *sibling)
+{
+    if (!write->stamp)
+        return;
+    for (const struct sim_applied *it = change->key->applied; it; it = it->next_of_key)
+        if (it->write == write)
+            check_against_later(sim, change, write, sibling, it->dot);
 }

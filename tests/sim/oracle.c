@@ -427,6 +427,8 @@ static bool delete_explains(struct sim *sim, const struct sim_change *change,
     struct dynkv_buf bytes = {0};
     bool same;
 
+    if (write->stamp && write->stamp != sibling->timestamp)
+        return false;
     if (dynkv_object_put(&change->before, context, sibling, &sim->step_arena, &out))
         return false;
     dynkv_object_encode(&out, &bytes);
@@ -440,6 +442,10 @@ static struct sim_write *oracle_delete_of(struct sim *sim, const struct sim_chan
 {
     struct sim_write *any = NULL;
 
+    for (struct sim_write *it = change->key->writes; it; it = it->next_of_key)
+        if (it->item_flags & DYNKV_PUT_DELETE && it->stamp && it->is_asked &&
+            delete_explains(sim, change, it, sibling))
+            return it;
     for (struct sim_write *it = change->key->writes; it; it = it->next_of_key) {
         if (!(it->item_flags & DYNKV_PUT_DELETE) || !it->is_asked)
             continue;
@@ -488,6 +494,7 @@ static void oracle_take_put(struct sim *sim, struct sim_change *change,
     check_whole(sim, change, write, sibling);
     check_put_result(sim, change, write, sibling);
     check_clock_change(sim, change, write, sibling);
+    check_stamped(sim, change, write, sibling);
     change->applied = oracle_add_applied(sim, change, write, sibling);
     SIM_TRACE(sim, "%s applies write %u to %s: %s", change->node->name, write->number,
               sim_key_text(change->key), sim_dot_text(sim, sibling->dot));

@@ -28,7 +28,7 @@ static void read_done(struct sim *sim, struct sim_client *client, const struct s
 {
     check_on_seen(sim, need->key, object);
     check_quorum(sim, need, object, client->r);
-    sim_client_saw(sim, client, need->key, &object->version);
+    sim_client_saw(sim, client, need->key, object);
 }
 
 /* ---- coordinated ---- */

@@ -143,7 +143,7 @@ static void page_check_key(struct sim *sim, struct sim_client *client,
         check_on_seen(sim, need->key, &object);
     check_quorum(sim, need, &object, client->r);
     if (entry)
-        sim_client_saw(sim, client, need->key, &object.version);
+        sim_client_saw(sim, client, need->key, &object);
 }
 
 /* Entries must come as was asked for. */

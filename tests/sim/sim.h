@@ -283,6 +283,8 @@ struct sim_need {
 struct sim_client {
     uint32_t index;
     uint64_t id, sequence;
+    uint64_t newest;       /* timestamp that it was shown, taken over by its clock or not */
+    uint64_t stamp;        /* of the operation's writes; 0: their coordinator stamps them */
     uint64_t ring_version; /* of the ring that it knows */
     struct dynkv_clock clock;
     int64_t skew_ms;
@@ -317,7 +319,7 @@ void sim_client_ask(struct sim *sim, struct sim_client *client, uint32_t node, u
                     uint8_t type, const void *body);
 void sim_client_begin(struct sim *sim, struct sim_client *client, enum sim_op_kind kind);
 void sim_client_saw(struct sim *sim, struct sim_client *client, struct sim_key *key,
-                    const struct dynkv_version *version);
+                    const struct dynkv_object *object);
 struct sim_client *sim_client_of_token(struct sim *sim, uint64_t token);
 uint32_t sim_token_sub(uint64_t token);
 uint8_t sim_draw_quorum(struct sim *sim, uint8_t keyspace_default, uint8_t n);
@@ -341,6 +343,7 @@ struct sim_write {
     struct sim_key *key;
     uint64_t client, sequence;
     uint64_t client_clock; /* stamped on the request */
+    uint64_t stamp;        /* with DYNKV_PUT_STAMPED: the time of whatever comes of it */
     uint8_t item_flags, w; /* w: what the request asks for, never 0 */
     bool is_strict;
     struct dynkv_slice context_bytes;

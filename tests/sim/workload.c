@@ -4,7 +4,8 @@
  * A client has a hybrid clock of its own, as libdynkv has, and remembers the version it last read of a key: a
  * write goes with that as its context, without one, or blind (an empty context: it saw nothing).  An
  * operation that fails or times out is repeated under its identity, at the same node or another, or given
- * up.
+ * up.  Half of the writes are stamped by their client, as libdynkv does where the last value wins: these go to
+ * another node, if there are several.
  */
 #include <stdlib.h>
 
@@ -98,11 +99,21 @@ uint8_t sim_draw_quorum(struct sim *sim, uint8_t keyspace_default, uint8_t n)
     return (uint8_t)(1 + sim_below(&sim->work_random, n));
 }
 
-void sim_client_saw(struct sim *sim, struct sim_client *client, struct sim_key *key,
-                    const struct dynkv_version *version)
+/* What is too far ahead of its clock is not taken over, but remembered: such a client may not stamp. */
+static void client_observe(struct sim *sim, struct sim_client *client, uint64_t timestamp)
 {
+    if (timestamp > client->newest)
+        client->newest = timestamp;
+    dynkv_clock_observe(&client->clock, timestamp, client_wall_ms(sim, client));
+}
+
+void sim_client_saw(struct sim *sim, struct sim_client *client, struct sim_key *key,
+                    const struct dynkv_object *object)
+{
+    for (uint32_t i = 0; i < object->sibling_count; i++)
+        client_observe(sim, client, object->siblings[i].timestamp);
     dynkv_buf_reset(&sim->scratch);
-    dynkv_version_encode(version, &sim->scratch);
+    dynkv_version_encode(&object->version, &sim->scratch);
     client->contexts[key->number] = dynkv_slice_copy(dynkv_buf_slice(&sim->scratch), &sim->arena);
 }
 
@@ -156,6 +167,9 @@ static struct sim_write *write_draw(struct sim *sim, const struct sim_client *cl
 
     write->client = client->id;
     write->sequence = client->sequence;
+    write->stamp = client->stamp;
+    if (client->stamp)
+        write->item_flags |= DYNKV_PUT_STAMPED;
     write_draw_context(sim, client, write);
     if (sim_percent(&sim->work_random, sim->swarm.delete_share)) {
         write->item_flags |= DYNKV_PUT_DELETE;
@@ -201,6 +215,7 @@ static void put_send(struct sim *sim, struct sim_client *client)
         .flags = client->put_flags,
         .client = client->id,
         .sequence = client->sequence,
+        .stamp = client->stamp,
     };
 
     body.items = dynkv_arena_calloc(&client->arena, SIM_BATCH_MAX, sizeof *body.items);
@@ -229,6 +244,10 @@ static void put_begin(struct sim *sim, struct sim_client *client)
 
     sim_client_begin(sim, client, SIM_OP_PUT);
     client->sequence++;
+    client->stamp = dynkv_clock_tick(&client->clock, client_wall_ms(sim, client));
+    if (client->sequence % 2 ||
+        client->stamp <= client->newest) /* no draw: seeds keep their meaning */
+        client->stamp = 0;
     client->w = sim_draw_quorum(sim, plan->w, plan->n);
     client->put_flags =
         sim_percent(&sim->work_random, sim->swarm.strict_share) ? DYNKV_PUT_STRICT : 0;
@@ -253,7 +272,7 @@ static void put_failed(struct sim *sim, struct sim_client *client)
         return;
     }
     client->tries++;
-    if (sim_percent(&sim->work_random, 30))
+    if (sim_percent(&sim->work_random, 30) || client->stamp)
         client->node = workload_node_for(sim, client, client->writes[0]->key);
     client_later(sim, client, SIM_CLIENT_TIMEOUT, sim->swarm.client_deadline_ms * SIM_MS);
     put_send(sim, client);
@@ -268,8 +287,7 @@ static void put_on_reply(struct sim *sim, struct sim_client *client,
         struct sim_write *write = client->writes[i];
 
         if (reply->results[i].error == DYNKV_OK) {
-            dynkv_clock_observe(&client->clock, reply->results[i].timestamp,
-                                client_wall_ms(sim, client));
+            client_observe(sim, client, reply->results[i].timestamp);
             oracle_acknowledge(sim, write, &reply->results[i]);
             if (sim_percent(&sim->work_random, 50)) /* what it read is old now */
                 client->contexts[write->key->number] = dynkv_slice(NULL, 0);
@@ -354,7 +372,7 @@ void sim_client_on_reply(struct sim *sim, uint64_t token, struct dynkv_slice byt
         sim_violation(sim, "11", "a client was sent a reply that cannot be decoded");
         return;
     }
-    dynkv_clock_observe(&client->clock, envelope.timestamp, client_wall_ms(sim, client));
+    client_observe(sim, client, envelope.timestamp);
     /* It fetches a ring that it has not seen; but that takes a while. */
     if (envelope.ring_version != client->ring_version && sim_ring_of(sim, envelope.ring_version) &&
         (envelope.type == DYNKV_MESSAGE_ERROR || sim_percent(&sim->work_random, 20)))

@@ -79,7 +79,12 @@ static bool json_has(const struct dynkv_json *json, const char *text)
 
 static void json_tells_all_of_it(void **state)
 {
-    struct dynkv_plan_transfer transfers[4] = {[2] = {true, 11, 222, 3}};
+    struct dynkv_plan_transfer transfers[4] = {[2] = {.gained_keys = 44,
+                                                      .gained_bytes = 5555,
+                                                      .is_known = true,
+                                                      .objects = 11,
+                                                      .bytes = 222,
+                                                      .left = 3}};
     struct dynkv_json json = {0};
 
     (void)state;
@@ -88,11 +93,14 @@ static void json_tells_all_of_it(void **state)
     assert_true(json_has(&json, "{\"kind\":\"replace\",\"name\":\"n2\",\"id\":\"0000000000000002\","
                                 "\"by_name\":\"n3\",\"by_id\":\"0000000000000003\"}"));
     assert_true(json_has(&json, "\"state\":\"down\",\"role\":\"leaving\""));
+    assert_true(json_has(&json, "\"gained_keys\":44,\"gained_bytes\":5555,"
+                                "\"gained_is_partial\":false,"));
     assert_true(json_has(&json, "\"moved_objects\":11,\"moved_bytes\":222,\"unproved\":3"));
     assert_true(json_has(&json, "\"blockers\":[\"n2 is down\"]}"));
     dynkv_buf_reset(&json.out);
     dynkv_plan_json(&json, NULL, &plan, NULL);
     assert_false(json_has(&json, "moved_objects"));
+    assert_false(json_has(&json, "gained_keys"));
     dynkv_json_fini(&json);
 }
 

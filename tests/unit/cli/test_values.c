@@ -46,6 +46,22 @@ static void concurrent_values_are_all_shown(void **state)
     check(object_of(3, 0, 0), false, 3, true);
 }
 
+static void what_two_coordinators_have_applied_is_shown_once(void **state)
+{
+    struct dynkv_object object = object_of(3, 0, 0);
+
+    (void)state;
+    siblings[2].timestamp = siblings[1].timestamp;
+    check(object, false, 2, true);
+    object.sibling_count--;
+    object.siblings++;
+    check(object, false, 1, false);
+    siblings[2].value = dynkv_slice_text("another");
+    check(object, false, 2, true);
+    siblings[2].value = dynkv_slice(NULL, 0);
+    siblings[2].timestamp = 20;
+}
+
 static void a_value_beside_a_concurrent_delete_is_a_conflict(void **state)
 {
     (void)state;
@@ -77,6 +93,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_value_is_no_conflict),
         cmocka_unit_test(concurrent_values_are_all_shown),
+        cmocka_unit_test(what_two_coordinators_have_applied_is_shown_once),
         cmocka_unit_test(a_value_beside_a_concurrent_delete_is_a_conflict),
         cmocka_unit_test(deletes_alone_are_nothing),
         cmocka_unit_test(what_has_expired_takes_part_in_no_conflict),

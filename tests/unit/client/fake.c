@@ -30,6 +30,7 @@
 #include "model/read_quorum.h"
 #include "model/ring.h"
 #include "tests/unit/client/fake_plan.h"
+#include "tests/unit/client/fake_put.h"
 
 #define CONTEXTS    32u
 #define TYPES       64u
@@ -63,6 +64,7 @@ struct fake_node {
     enum fake_reaction reactions[TYPES];
     enum dynkv_error errors[TYPES];
     uint32_t messages[TYPES], items[TYPES];
+    uint64_t stamp, sequence; /* of the last PUT */
     const char *extra_member;
 };
 
@@ -185,27 +187,6 @@ static void fill_get(struct fake_node *node, const struct dynkv_get *get, struct
         out->results[i].digest = dynkv_object_digest(&object);
         if (get->items[i].want == DYNKV_WANT_OBJECT)
             out->results[i].object = entry->object;
-    }
-}
-
-static void fill_put(struct fake_node *node, const struct dynkv_put *put, struct dynkv_arena *arena,
-                     struct dynkv_put_reply *out)
-{
-    out->result_count = put->item_count;
-    out->results = dynkv_arena_calloc(arena, put->item_count, sizeof *out->results);
-    for (uint32_t i = 0; i < put->item_count; i++) {
-        struct dynkv_dot dot = {.actor = node->id, .counter = i + 1};
-        struct dynkv_version version = {.entries = &dot, .count = 1};
-        struct dynkv_buf encoded = {0};
-
-        dynkv_version_encode(&version, &encoded);
-        out->results[i].acks = 2;
-        out->results[i].context = dynkv_slice_copy(dynkv_buf_slice(&encoded), arena);
-        out->results[i].timestamp = 1;
-        /* A value that says so is met by a concurrent one. */
-        out->results[i].siblings =
-            dynkv_slice_equal(put->items[i].value, dynkv_slice_text(FAKE_CONFLICT)) ? 2 : 1;
-        dynkv_buf_fini(&encoded);
     }
 }
 
@@ -392,7 +373,7 @@ static bool answer(struct fake_node *node, const struct dynkv_envelope *envelope
         fill_get(node, &body->get, arena, &reply->get_reply);
         return true;
     case DYNKV_MESSAGE_PUT:
-        fill_put(node, &body->put, arena, &reply->put_reply);
+        fake_fill_put(node->id, &body->put, arena, &reply->put_reply);
         return true;
     case DYNKV_MESSAGE_SCAN:
         fill_scan(node, &body->scan, arena, &reply->scan_reply);
@@ -411,6 +392,10 @@ static void count_message(struct fake_node *node, const struct dynkv_envelope *e
 
     node->messages[envelope->type]++;
     node->items[envelope->type] += items;
+    if (envelope->type == DYNKV_MESSAGE_PUT) {
+        node->stamp = body->put.stamp;
+        node->sequence = body->put.sequence;
+    }
     if (items > cluster->largest_items[envelope->type])
         cluster->largest_items[envelope->type] = items;
     if (bytes > cluster->largest_bytes[envelope->type])
@@ -710,6 +695,16 @@ uint32_t fake_items(struct fake_cluster *cluster, uint32_t node, uint8_t type)
 uint32_t fake_largest_items(struct fake_cluster *cluster, uint8_t type)
 {
     return cluster->largest_items[type];
+}
+
+uint64_t fake_last_stamp(const struct fake_cluster *cluster, uint32_t node)
+{
+    return cluster->nodes[node].stamp;
+}
+
+uint64_t fake_last_sequence(const struct fake_cluster *cluster, uint32_t node)
+{
+    return cluster->nodes[node].sequence;
 }
 
 uint64_t fake_largest_bytes(struct fake_cluster *cluster, uint8_t type)

@@ -19,6 +19,8 @@
 #define FAKE_HASTE_MS   800u       /* patience of a client that is to go elsewhere */
 /* A put of this value is answered with a second sibling. */
 #define FAKE_CONFLICT   "conflict"
+/* A put of this value is STALE if it is stamped. */
+#define FAKE_STALE      "stale"
 
 struct fake_cluster;
 
@@ -58,6 +60,9 @@ uint32_t fake_node_at(const struct fake_cluster *cluster, const char *key, uint3
 uint32_t fake_messages(struct fake_cluster *cluster, uint32_t node, uint8_t type);
 uint32_t fake_items(struct fake_cluster *cluster, uint32_t node, uint8_t type);
 uint32_t fake_largest_items(struct fake_cluster *cluster, uint8_t type);
+/* Of the last PUT that a node was sent. */
+uint64_t fake_last_stamp(const struct fake_cluster *cluster, uint32_t node);
+uint64_t fake_last_sequence(const struct fake_cluster *cluster, uint32_t node);
 uint64_t fake_largest_bytes(struct fake_cluster *cluster, uint8_t type);
 /* Drives the client until a node was sent so many messages of a type. */
 void fake_await_messages(struct fake_cluster *cluster, struct dynkv_client *client, uint32_t node,

@@ -219,6 +219,108 @@ static void a_node_that_vanishes_with_a_write_leaves_its_outcome_unknown(void **
     fake_cluster_stop(cluster);
 }
 
+static struct dynkv_request *repeatable_start(struct dynkv_client *client, const char *value,
+                                              uint32_t deadline_ms)
+{
+    struct dynkv_write write = write_of("alice", value);
+    struct dynkv_call call = {.deadline_ms = deadline_ms, .repeat = true};
+
+    return dynkv_put_start(client, fake_keyspace(), &write, 1, &call);
+}
+
+static void a_repeatable_write_goes_on_as_the_same_write(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+    uint32_t first = fake_node_at(cluster, "alice", 0), next = fake_node_at(cluster, "alice", 1);
+    struct dynkv_request *request;
+
+    (void)state;
+    fake_react(cluster, first, DYNKV_MESSAGE_PUT, FAKE_SILENT, DYNKV_OK);
+    request = repeatable_start(client, "value", FAKE_WAIT_MS);
+    fake_await_messages(cluster, client, first, DYNKV_MESSAGE_PUT, 1);
+    fake_node_stop(cluster, first);
+    assert_written(request);
+    assert_int_equal(fake_messages(cluster, next, DYNKV_MESSAGE_PUT), 1);
+    assert_int_not_equal(fake_last_stamp(cluster, first), 0);
+    assert_int_equal(fake_last_stamp(cluster, first), fake_last_stamp(cluster, next));
+    assert_int_equal(fake_last_sequence(cluster, first), fake_last_sequence(cluster, next));
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
+static void a_repeatable_write_leaves_a_silent_node(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+
+    (void)state;
+    fake_react(cluster, fake_node_at(cluster, "alice", 0), DYNKV_MESSAGE_PUT, FAKE_SILENT,
+               DYNKV_OK);
+    assert_written(repeatable_start(client, "value", FAKE_HASTE_MS));
+    assert_int_equal(fake_messages(cluster, FAKE_ANY, DYNKV_MESSAGE_PUT), 2);
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
+static void a_stale_stamp_is_left_away(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+    uint32_t first = fake_node_at(cluster, "alice", 0);
+
+    (void)state;
+    assert_written(repeatable_start(client, FAKE_STALE, FAKE_WAIT_MS));
+    assert_int_equal(fake_messages(cluster, first, DYNKV_MESSAGE_PUT), 2);
+    assert_int_equal(fake_messages(cluster, FAKE_ANY, DYNKV_MESSAGE_PUT), 2);
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
+static void a_lost_write_that_is_stale_elsewhere_is_unknown(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+    uint32_t first = fake_node_at(cluster, "alice", 0);
+    struct dynkv_request *request;
+
+    (void)state;
+    fake_react(cluster, first, DYNKV_MESSAGE_PUT, FAKE_SILENT, DYNKV_OK);
+    request = repeatable_start(client, FAKE_STALE, FAKE_WAIT_MS);
+    fake_await_messages(cluster, client, first, DYNKV_MESSAGE_PUT, 1);
+    fake_node_stop(cluster, first);
+    dynkv_request_wait(request);
+    assert_int_equal(dynkv_request_error(request), DYNKV_UNAVAILABLE);
+    assert_non_null(strstr(dynkv_request_text(request), "outcome of 1 is unknown"));
+    assert_int_equal(fake_messages(cluster, FAKE_ANY, DYNKV_MESSAGE_PUT), 2);
+    dynkv_request_free(request);
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
+static void a_repeatable_write_that_all_nodes_lose_is_unknown(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+    struct dynkv_request *request;
+
+    (void)state;
+    fake_react(cluster, FAKE_ANY, DYNKV_MESSAGE_PUT, FAKE_SILENT, DYNKV_OK);
+    request = repeatable_start(client, "value", FAKE_WAIT_MS);
+    for (uint32_t place = 0; place < 3; place++) {
+        uint32_t node = fake_node_at(cluster, "alice", place);
+
+        fake_await_messages(cluster, client, node, DYNKV_MESSAGE_PUT, 1);
+        fake_node_stop(cluster, node);
+    }
+    dynkv_request_wait(request);
+    assert_int_equal(dynkv_request_error(request), DYNKV_UNAVAILABLE);
+    assert_non_null(strstr(dynkv_request_text(request), "outcome of 1 is unknown"));
+    dynkv_request_free(request);
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
 static void a_write_that_is_not_answered_times_out_with_its_outcome_unknown(void **state)
 {
     struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
@@ -351,6 +453,11 @@ int main(void)
         cmocka_unit_test(the_largest_value_goes_alone_and_a_larger_one_is_refused),
         cmocka_unit_test(what_was_not_sent_goes_to_the_next_replica),
         cmocka_unit_test(a_node_that_vanishes_with_a_write_leaves_its_outcome_unknown),
+        cmocka_unit_test(a_repeatable_write_goes_on_as_the_same_write),
+        cmocka_unit_test(a_repeatable_write_leaves_a_silent_node),
+        cmocka_unit_test(a_stale_stamp_is_left_away),
+        cmocka_unit_test(a_lost_write_that_is_stale_elsewhere_is_unknown),
+        cmocka_unit_test(a_repeatable_write_that_all_nodes_lose_is_unknown),
         cmocka_unit_test(a_write_that_is_not_answered_times_out_with_its_outcome_unknown),
         cmocka_unit_test(with_all_replicas_gone_nothing_is_unknown),
         cmocka_unit_test(a_node_that_is_stopping_is_passed_over),

@@ -149,6 +149,25 @@ static void a_node_that_fails_in_the_middle_is_replaced_where_it_stopped(void **
     fake_cluster_stop(cluster);
 }
 
+static void nodes_that_fail_one_after_the_other_are_asked_again(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+    struct dynkv_scan_options options = {.partition_count = 1, .deadline_ms = FAKE_WAIT_MS};
+    struct dynkv_scan_handle *scan;
+    struct tally tally = {0};
+
+    (void)state;
+    fill(cluster);
+    fake_react(cluster, FAKE_ANY, DYNKV_MESSAGE_SCAN, FAKE_ERROR_ONCE, DYNKV_STORAGE);
+    scan = dynkv_scan_start(client, fake_keyspace(), &options);
+    assert_int_equal(read_on(scan, &tally, UINT32_MAX), DYNKV_SCAN_END);
+    assert_int_equal(fake_messages(cluster, FAKE_ANY, DYNKV_MESSAGE_SCAN), 4);
+    dynkv_scan_free(scan);
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
 static void a_node_that_keeps_silent_is_replaced(void **state)
 {
     struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
@@ -474,6 +493,7 @@ int main(void)
         cmocka_unit_test(an_empty_keyspace_ends_at_once),
         cmocka_unit_test(at_most_two_pages_a_node_are_fetched_ahead),
         cmocka_unit_test(a_node_that_fails_in_the_middle_is_replaced_where_it_stopped),
+        cmocka_unit_test(nodes_that_fail_one_after_the_other_are_asked_again),
         cmocka_unit_test(a_node_that_keeps_silent_is_replaced),
         cmocka_unit_test(silence_of_all_ends_at_the_deadline),
         cmocka_unit_test(partitions_that_nobody_can_give_are_unavailable),

@@ -165,6 +165,66 @@ static void who_joins_after_the_first_write_is_a_candidate(void **state)
     cluster_free(c);
 }
 
+static bool is_replica(struct cluster *c, uint64_t ks, const char *key, uint32_t node)
+{
+    for (uint32_t place = 0; place < 3; place++)
+        if (cluster_replica(c, ks, key, place) == node)
+            return true;
+    return false;
+}
+
+static void hold_between(struct cluster *c, const uint32_t *some, uint32_t count, bool hold)
+{
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t other = 1; other < 5; other++) {
+            cluster_hold(c, some[i], other, hold);
+            cluster_hold(c, other, some[i], hold);
+        }
+}
+
+/*
+ * The one who lets it in has not heard of the writes that the others acknowledge at that moment.  Until they
+ * hear of each other it answers reads without having them (docs/architecture.md calls that weak); nothing is lost.
+ */
+static void who_joins_amid_the_first_writes_has_them_soon(void **state)
+{
+    enum { KEYS = 60 };
+    static const uint32_t apart[] = {0, 5};
+    struct cluster *c = cluster_new(5, 64);
+    uint64_t ks = cluster_keyspace(c, 0, "t", 3, 1, 3);
+    uint32_t late, found = 0, coordinators[KEYS];
+    char key[16];
+
+    (void)state;
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof key, "key%d", i);
+        coordinators[i] = is_replica(c, ks, key, 0) ? 0 : cluster_replica(c, ks, key, 0);
+    }
+    hold_between(c, apart, 2, true);
+    late = cluster_add(c);
+    cluster_run(c, 30);
+    assert_int_equal(dynkv_ring_member_count(dynkv_node_ring(cluster_node(c, late))), 6);
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof key, "key%d", i);
+        if (coordinators[i])
+            assert_int_equal(cluster_put(c, coordinators[i], ks, key, "x", NULL).error, DYNKV_OK);
+    }
+    hold_between(c, apart, 2, false);
+    cluster_run(c, 1000);
+    for (int i = 0; i < KEYS; i++) {
+        struct dynkv_object object;
+
+        snprintf(key, sizeof key, "key%d", i);
+        if (!coordinators[i] || !is_replica(c, ks, key, late))
+            continue;
+        assert_int_equal(cluster_get(c, late, ks, key, false, 1, &object).error, DYNKV_OK);
+        assert_int_equal(object.sibling_count, 1);
+        found++;
+    }
+    assert_true(found > 0);
+    cluster_free(c);
+}
+
 static void a_restarted_node_knows_its_cluster_without_asking(void **state)
 {
     struct cluster *c = cluster_new(3, 64);
@@ -326,6 +386,7 @@ int main(void)
         cmocka_unit_test(the_last_of_three_takes_both_others_down),
         cmocka_unit_test(a_node_that_was_cut_off_takes_nobody_down_for_the_others),
         cmocka_unit_test(who_joins_after_the_first_write_is_a_candidate),
+        cmocka_unit_test(who_joins_amid_the_first_writes_has_them_soon),
         cmocka_unit_test(a_restarted_node_knows_its_cluster_without_asking),
         cmocka_unit_test(counters_and_clocks_never_go_back_over_a_restart),
         cmocka_unit_test(restarts_one_after_the_other_do_not_drive_the_clocks_away),

@@ -297,6 +297,91 @@ static void a_repeated_request_is_recognised_and_written_once(void **state)
     cluster_free(c);
 }
 
+/* What is answered to a write of "v" to "key" with this stamp. */
+static struct dynkv_put_result stamped_put(struct cluster *c, uint32_t node, uint64_t ks,
+                                           uint64_t stamp)
+{
+    struct dynkv_put_item item = {.key = dynkv_slice_text("key"),
+                                  .partition_len = 3,
+                                  .flags = DYNKV_PUT_STAMPED,
+                                  .value = dynkv_slice_text("v")};
+    struct dynkv_put body = {.keyspace = ks,
+                             .client = 9,
+                             .sequence = 1,
+                             .items = &item,
+                             .item_count = 1,
+                             .stamp = stamp};
+    struct dynkv_envelope envelope;
+    union dynkv_body reply;
+
+    assert_true(cluster_ask(c, node, DYNKV_MESSAGE_PUT, &body, 1000, &envelope, &reply));
+    assert_int_equal(envelope.type, DYNKV_MESSAGE_PUT_REPLY);
+    return reply.put_reply.results[0];
+}
+
+static void a_stamped_write_is_known_again_by_another_coordinator(void **state)
+{
+    struct cluster *c = cluster_new(3, 64);
+    uint64_t ks = cluster_keyspace(c, 0, "t", 3, 2, 2);
+    uint64_t stamp = cluster_put(c, 0, ks, "other", "x", NULL).timestamp;
+    struct dynkv_object object;
+
+    (void)state;
+    for (uint32_t node = 0; node < 3; node++) {
+        assert_int_equal(stamped_put(c, node, ks, stamp).error, DYNKV_OK);
+        cluster_run(c, 100);
+    }
+    cluster_get(c, 1, ks, "key", true, 3, &object);
+    assert_int_equal(object.sibling_count, 1);
+    assert_int_equal(object.siblings[0].timestamp, stamp);
+    cluster_free(c);
+}
+
+static void a_stamped_write_that_is_made_twice_stays_behind_what_followed_it(void **state)
+{
+    struct cluster *c = cluster_new(3, 64);
+    uint64_t ks = cluster_keyspace(c, 0, "t", 3, 1, 1);
+    uint64_t stamp = cluster_put(c, 0, ks, "other", "x", NULL).timestamp;
+    struct dynkv_object object;
+
+    (void)state;
+    cluster_run(c, 100);
+    cluster_cut(c, 0, 1, true);
+    cluster_cut(c, 0, 2, true);
+    assert_int_equal(stamped_put(c, 0, ks, stamp).error, DYNKV_OK);
+    assert_int_equal(stamped_put(c, 1, ks, stamp).error, DYNKV_OK);
+    cluster_run(c, 100);
+    assert_int_equal(cluster_put(c, 2, ks, "key", "later", NULL).error, DYNKV_OK);
+    /* Whoever knows something later does not take it. */
+    assert_int_equal(stamped_put(c, 2, ks, stamp).error, DYNKV_STALE);
+    cluster_cut(c, 0, 1, false);
+    cluster_cut(c, 0, 2, false);
+    cluster_get(c, 2, ks, "key", true, 3, &object);
+    assert_int_equal(object.sibling_count, 2); /* the first came late, and is not the last */
+    assert_value(dynkv_object_latest(&object, 0), "later");
+    cluster_free(c);
+}
+
+static void a_stamp_of_a_time_to_come_is_refused(void **state)
+{
+    struct cluster *c = cluster_new(3, 64);
+    uint64_t ks = cluster_keyspace(c, 0, "t", 3, 2, 2);
+    struct dynkv_put_item item = {.key = dynkv_slice_text("key"),
+                                  .partition_len = 3,
+                                  .flags = DYNKV_PUT_STAMPED,
+                                  .value = dynkv_slice_text("v")};
+    struct dynkv_put body = {
+        .keyspace = ks, .items = &item, .item_count = 1, .stamp = UINT64_MAX / 2};
+    struct dynkv_envelope envelope;
+    union dynkv_body reply;
+
+    (void)state;
+    assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_PUT, &body, 1000, &envelope, &reply));
+    assert_int_equal(envelope.type, DYNKV_MESSAGE_ERROR);
+    assert_int_equal(reply.error_reply.error, DYNKV_INVALID);
+    cluster_free(c);
+}
+
 static void two_writes_of_one_key_in_one_batch_happen_in_order(void **state)
 {
     struct cluster *c = cluster_new(3, 64);
@@ -479,6 +564,9 @@ int main(void)
         cmocka_unit_test(a_repair_request_mends_all_replicas),
         cmocka_unit_test(a_node_that_is_no_replica_forwards_writes_and_coordinates_reads),
         cmocka_unit_test(a_repeated_request_is_recognised_and_written_once),
+        cmocka_unit_test(a_stamped_write_is_known_again_by_another_coordinator),
+        cmocka_unit_test(a_stamped_write_that_is_made_twice_stays_behind_what_followed_it),
+        cmocka_unit_test(a_stamp_of_a_time_to_come_is_refused),
         cmocka_unit_test(two_writes_of_one_key_in_one_batch_happen_in_order),
         cmocka_unit_test(a_delete_is_a_tombstone_and_a_later_write_wins_over_it),
         cmocka_unit_test(the_sibling_limit_is_an_error_to_the_writer),

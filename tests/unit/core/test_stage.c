@@ -123,16 +123,50 @@ static struct cluster *with_data(uint32_t nodes, uint64_t *ks)
 
 /* ---- tests ---- */
 
+/* What all nodes together say that a member has to fetch. */
+static struct dynkv_plan_member gains(struct cluster *c, uint32_t nodes, const char *name)
+{
+    struct dynkv_plan_member sum = {0};
+
+    for (uint32_t node = 0; node < nodes; node++) {
+        struct dynkv_cluster_plan plan;
+
+        assert_int_equal(ask(c, node, DYNKV_CLUSTER_PLAN, "", "", &plan), DYNKV_OK);
+        assert_int_equal(plan.uncounted, 0);
+        for (uint32_t i = 0; i < plan.member_count; i++)
+            if (dynkv_slice_equal(plan.members[i].name, dynkv_slice_text(name))) {
+                sum.gained_keys += plan.members[i].gained_keys;
+                sum.gained_bytes += plan.members[i].gained_bytes;
+            }
+    }
+    return sum;
+}
+
+/* The keys "key0" ... and their values, of one byte each. */
+static void count_bytes(void *context, uint64_t keyspace, uint32_t partition,
+                        struct dynkv_slice key, struct dynkv_slice record)
+{
+    (void)keyspace;
+    (void)partition;
+    (void)record;
+    *(uint64_t *)context += key.len + 1;
+}
+
 static void a_candidate_gets_its_share_and_the_others_let_go_of_theirs(void **state)
 {
     uint64_t ks;
     struct cluster *c = with_data(3, &ks);
     struct dynkv_cluster_plan plan;
+    struct dynkv_plan_member gained;
+    uint64_t bytes = 0;
 
     (void)state;
     cluster_add(c);
     cluster_run(c, 1000);
     do_it(c, DYNKV_CLUSTER_JOIN, "n4", "");
+    cluster_run(c, 500);
+    gained = gains(c, 3, "n4");
+    assert_int_equal(gains(c, 3, "n1").gained_keys, 0);
     assert_int_equal(ask(c, 1, DYNKV_CLUSTER_PLAN, "", "", &plan), DYNKV_OK);
     assert_int_equal(plan.phase, DYNKV_CHANGE_STAGED);
     assert_int_equal(plan.entry_count, 1);
@@ -154,6 +188,9 @@ static void a_candidate_gets_its_share_and_the_others_let_go_of_theirs(void **st
     assert_int_equal(total_records(c, 4), 3 * KEYS);
     check_all(c, ks, 0);
     assert_true(cluster_counter(c, 3, "transfer_objects") >= records(c, 3));
+    cluster_records(c, 3, count_bytes, &bytes);
+    assert_int_equal(gained.gained_keys, records(c, 3));
+    assert_int_equal(gained.gained_bytes, bytes);
     cluster_free(c);
 }
 

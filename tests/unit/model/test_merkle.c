@@ -27,7 +27,8 @@ static struct dynkv_merkle_value random_value(struct dynkv_random *random)
 {
     struct dynkv_merkle_value value = {
         dynkv_random_next(random) | 1,
-        (enum dynkv_merkle_life)dynkv_random_below(random, DYNKV_MERKLE_LIVES)};
+        (enum dynkv_merkle_life)dynkv_random_below(random, DYNKV_MERKLE_LIVES),
+        dynkv_random_below(random, 1000)};
 
     return value;
 }
@@ -45,7 +46,7 @@ static void assert_tree_is_the_sum_of(const struct dynkv_merkle *tree,
                                       const struct entries *entries)
 {
     uint64_t sums[DYNKV_MERKLE_LEVELS][DYNKV_MERKLE_LEAVES] = {{0}};
-    uint64_t counts[DYNKV_MERKLE_LIVES] = {0};
+    uint64_t counts[DYNKV_MERKLE_LIVES] = {0}, bytes = 0;
 
     for (uint32_t i = 0; i < KEYS; i++) {
         char text[16];
@@ -56,6 +57,7 @@ static void assert_tree_is_the_sum_of(const struct dynkv_merkle *tree,
         if (!entries->value[i].digest)
             continue;
         counts[entries->value[i].life]++;
+        bytes += key.len + entries->value[i].bytes;
         sums[0][0] += hash;
         sums[1][leaf / 256] += hash;
         sums[2][leaf / 16] += hash;
@@ -66,6 +68,7 @@ static void assert_tree_is_the_sum_of(const struct dynkv_merkle *tree,
             assert_int_equal(dynkv_merkle_node(tree, level, i), sums[level][i]);
     for (int life = 0; life < DYNKV_MERKLE_LIVES; life++)
         assert_int_equal(tree->counts[life], counts[life]);
+    assert_int_equal(tree->bytes, bytes);
 }
 
 static void every_node_is_the_sum_of_what_lies_below_it(void **state)

@@ -129,7 +129,7 @@ static void put_is_these_bytes(void **state)
         0xac, 2,                       /* sequence 300 */
         2,                             /* two items */
         3, 'k', 'e', 'y', 3,           /* key, partition_len */
-        2,                             /* flags: HAS_CONTEXT */
+        6,                             /* flags: HAS_CONTEXT, STAMPED */
         10, 1, LE64(0xa1), 4,          /* context: {a1 -> 4} */
         0x80, 0x80, 0x80, 0x80, 0x10,  /* expires_at_ms 2^32 */
         4, 'C', 'A', 'R', 'T',         /* value */
@@ -138,6 +138,7 @@ static void put_is_these_bytes(void **state)
         0,                             /* no context */
         0,                             /* expires_at_ms: none */
         0,                             /* no value */
+        LE64(0x0000018bcfe568000),     /* stamp */
     };
     /* clang-format on */
     static const uint8_t context[] = {1, LE64(0xa1), 4};
@@ -152,7 +153,7 @@ static void put_is_these_bytes(void **state)
         {
             .key = dynkv_slice_text("key"),
             .partition_len = 3,
-            .flags = DYNKV_PUT_HAS_CONTEXT,
+            .flags = DYNKV_PUT_HAS_CONTEXT | DYNKV_PUT_STAMPED,
             .context = dynkv_slice(context, sizeof context),
             .expires_at_ms = UINT64_C(1) << 32,
             .value = dynkv_slice_text("CART"),
@@ -167,6 +168,7 @@ static void put_is_these_bytes(void **state)
         .sequence = 300,
         .items = items,
         .item_count = 2,
+        .stamp = 0x0000018bcfe568000,
     };
 
     (void)state;
