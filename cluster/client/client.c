@@ -25,6 +25,8 @@ static uint64_t clock_ms(clockid_t id)
     return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
+#define STAMP_COUNTER 0xffffu /* of a timestamp (model/clock.h) */
+
 uint64_t dynkv_client_wall_ms(void)
 {
     return clock_ms(CLOCK_REALTIME);
@@ -48,6 +50,10 @@ uint64_t dynkv_client_stamp(struct dynkv_client *client)
 {
     uint64_t stamp = dynkv_clock_tick(&client->clock, dynkv_client_wall_ms());
 
+    /* The first one of a millisecond: a counter from 0 would be that of other clients, too, and two writes of one
+     * value with one time pass for a write and its repetition. */
+    if ((stamp & STAMP_COUNTER) == 0)
+        stamp = client->clock.last |= dynkv_random_next(&client->random) & STAMP_COUNTER >> 1;
     return stamp > client->newest ? stamp : 0;
 }
 

@@ -263,6 +263,24 @@ static void a_repeatable_write_leaves_a_silent_node(void **state)
     fake_cluster_stop(cluster);
 }
 
+/* Or two writes of one value would pass for a write and its repetition. */
+static void clients_do_not_share_stamps(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(1, "tcp");
+    uint64_t counters = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 8; i++) {
+        struct dynkv_client *client = fake_client(cluster);
+
+        assert_written(repeatable_start(client, "value", FAKE_WAIT_MS));
+        counters |= fake_last_stamp(cluster, 0) & 0xffff;
+        dynkv_client_free(client);
+    }
+    assert_int_not_equal(counters, 0);
+    fake_cluster_stop(cluster);
+}
+
 static void a_stale_stamp_is_left_away(void **state)
 {
     struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
@@ -455,6 +473,7 @@ int main(void)
         cmocka_unit_test(a_node_that_vanishes_with_a_write_leaves_its_outcome_unknown),
         cmocka_unit_test(a_repeatable_write_goes_on_as_the_same_write),
         cmocka_unit_test(a_repeatable_write_leaves_a_silent_node),
+        cmocka_unit_test(clients_do_not_share_stamps),
         cmocka_unit_test(a_stale_stamp_is_left_away),
         cmocka_unit_test(a_lost_write_that_is_stale_elsewhere_is_unknown),
         cmocka_unit_test(a_repeatable_write_that_all_nodes_lose_is_unknown),
