@@ -5,7 +5,7 @@
  * that is on its way there has arrived.  At start-up the trees of a keyspace are rebuilt from the store,
  * page by page, while writes go on; until then they are not ready and nobody may compare them.
  *
- * Memory: see model/merkle.h for a tree; a keyspace with any record has one struct (56 bytes) for each
+ * Memory: see model/merkle.h for a tree; a keyspace with any record has one struct (64 bytes) for each
  * partition of the ring.
  */
 #ifndef DYNKV_CORE_TREE_H
@@ -32,6 +32,8 @@ void tree_tick(struct dynkv_node *node);
 bool tree_is_ready(const struct dynkv_node *node, uint64_t keyspace);
 /* The trees of all partitions, empty ones too; NULL: nothing is held of the keyspace. */
 const struct dynkv_merkle *tree_all(const struct dynkv_node *node, uint64_t keyspace);
+/* The keys that are not dead in all of them, with the bytes of keys and values; false: not ready. */
+bool tree_total(const struct dynkv_node *node, uint64_t keyspace, uint64_t *keys, uint64_t *bytes);
 /* NULL: nothing is held there. */
 const struct dynkv_merkle *tree_find(const struct dynkv_node *node, uint64_t keyspace,
                                      uint32_t partition);
