@@ -231,6 +231,15 @@ bool dynkv_connection_keyspace(DynkvConnection *connection, const DynkvTableOpti
     return true;
 }
 
+bool dynkv_connection_known_keyspace(DynkvConnection *connection, const char *name, uint64 *id)
+{
+    ConnectionKeyspace *keyspace = connection_find_keyspace(connection, name);
+
+    if (keyspace)
+        *id = keyspace->id;
+    return keyspace != NULL;
+}
+
 void dynkv_connection_forget_keyspace(DynkvConnection *connection, const char *name)
 {
     ConnectionKeyspace *keyspace = connection_find_keyspace(connection, name);

@@ -27,6 +27,9 @@ extern struct dynkv_client *dynkv_connection_client(DynkvConnection *connection)
  */
 extern bool dynkv_connection_keyspace(DynkvConnection *connection, const DynkvTableOptions *options,
                                       const char *table, bool create, uint64 *id);
+/* The same, if it was opened already: asks nobody. */
+extern bool dynkv_connection_known_keyspace(DynkvConnection *connection, const char *name,
+                                            uint64 *id);
 /* A node answered NO_KEYSPACE (it was dropped): ask again next time. */
 extern void dynkv_connection_forget_keyspace(DynkvConnection *connection, const char *name);
 

@@ -235,6 +235,7 @@ static bool fetch_start_scan(DynkvFetch *fetch, FetchSlot *slot)
         .deadline_ms = (uint32)fetch->plan.options->deadline_ms,
         .order = fetch_scan_order(fetch),
         .expected = fetch->plan.expected,
+        .examined = fetch->plan.examined,
     };
 
     if (!fetch_next_target(fetch, &target))

@@ -31,6 +31,7 @@ typedef struct DynkvFetchPlan {
     DynkvBind *bind;        /* NULL: one target, everything */
     enum dynkv_order order; /* of the keys; PARTITION: any */
     uint64 expected; /* how many entries will be taken, if that is known; 0: all.  More may be. */
+    uint64 examined; /* how many nodes will have to look at for those, as it was planned */
     bool keys_only;
     const struct dynkv_slice
         *filter;      /* for scans that are begun from now on; NULL, or empty: none */

@@ -1,21 +1,11 @@
 /*
- * plan.c: estimates, paths and plans.
- *
- * Costs: fdw_startup_cost is one round trip, fdw_tuple_cost is one row on its way.  A get of many keys is
- * one round trip for each fetch_size of them, a scan of several partition keys one for each; a scan of
- * all partitions asks every node for pages ahead, which is two round trips before the rows flow.  The
- * defaults, 20 and 0.3, are their measured times (0.15 ms, 2 us) in the server's unit of about 7 us.
- *
- * By key, a scan of all partitions costs each node, for each page, a look at every partition it has; rows
- * take longer on their way, as all nodes must have answered before the first one is given.
+ * plan.c: paths and plans; what they cost is in plan_size.c.
  *
  * Paths: one from the table's own conditions (a full scan, if none bounds the key), the same by key where
  * the query wants some order of it, and one for each useful set of other tables whose columns the key is
  * compared with.
  */
 #include "postgres.h"
-
-#include <math.h>
 
 #include "access/sysattr.h"
 #include "access/table.h"
@@ -26,24 +16,19 @@
 #include "optimizer/paths.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
+#include "parser/parsetree.h"
 #include "utils/rel.h"
 #include "utils/selfuncs.h"
 
 #include "fdw/compat.h"
 #include "fdw/order.h"
 #include "fdw/plan.h"
+#include "fdw/plan_size.h"
 #include "fdw/qual.h"
 
-/* Rows of a table that was never analyzed: more than one would read whole for the sake of a few. */
-#define PLAN_DEFAULT_TUPLES   100000.0
 /* Candidates of outer tables that parameterized paths are made for. */
-#define PLAN_OUTER_SETS_MAX   16
-/* Round trips before the rows of a scan of all partitions flow. */
-#define PLAN_SCAN_ROUND_TRIPS 2.0
-
-/* What a scan by key costs more, as measured: 5 ms until its first row, and three times as much a row. */
-#define PLAN_BY_KEY_ROUND_TRIPS 30.0
-#define PLAN_BY_KEY_ROW         2.0
+#define PLAN_OUTER_SETS_MAX 16
+#define PLAN_EXAMINED_MAX   1e6
 
 /* RelOptInfo.fdw_private */
 typedef struct PlanRel {
@@ -51,14 +36,9 @@ typedef struct PlanRel {
     DynkvKeyColumns columns;
     DynkvAccess access; /* from the table's own conditions, and with what bounds */
     List *used;
+    List *told;       /* of those conditions, what nodes can test */
+    double row_bytes; /* 0: not known */
 } PlanRel;
-
-/* What a way to read brings from the cluster, and what the query keeps of it. */
-typedef struct PlanSize {
-    double round_trips;
-    double fetched;
-    double rows;
-} PlanSize;
 
 /* ---- size ---- */
 
@@ -77,59 +57,6 @@ static List *plan_match_clauses(PlannerInfo *root, RelOptInfo *rel, const DynkvK
     return bounds;
 }
 
-static List *plan_bound_clauses(List *used)
-{
-    List *clauses = NIL;
-    ListCell *cell;
-
-    foreach (cell, used)
-        clauses = lappend(clauses, ((DynkvBound *)lfirst(cell))->clause);
-    return clauses;
-}
-
-/* How many combinations of values the equalities have. */
-static double plan_combinations(PlannerInfo *root, List *used)
-{
-    double combinations = 1;
-    ListCell *cell;
-
-    foreach (cell, used) {
-        DynkvBound *bound = lfirst(cell);
-
-        if (bound->kind == DYNKV_BOUND_ANY)
-            combinations *= Max(1, dynkv_array_length(root, (Node *)bound->value));
-    }
-    return combinations;
-}
-
-/* rows: the planner's estimate of what all conditions leave. */
-static PlanSize plan_size(PlannerInfo *root, RelOptInfo *rel, DynkvAccess access, List *used,
-                          double rows)
-{
-    PlanRel *plan = rel->fdw_private;
-    double combinations = plan_combinations(root, used);
-    PlanSize size = {.rows = rows};
-
-    size.fetched = clamp_row_est(
-        rel->tuples * clauselist_selectivity(root, plan_bound_clauses(used), 0, JOIN_INNER, NULL));
-    switch (access) {
-    case DYNKV_POINT_GET:
-        /* A key is at most one row, whatever is known of the column's values. */
-        size.round_trips = ceil(combinations / plan->options->fetch_size);
-        size.fetched = Min(combinations, rel->tuples);
-        size.rows = clamp_row_est(Min(rows, size.fetched));
-        break;
-    case DYNKV_PARTITION_SCAN:
-        size.round_trips = combinations;
-        break;
-    case DYNKV_RANGE_SCAN:
-    case DYNKV_FULL_SCAN:
-        size.round_trips = PLAN_SCAN_ROUND_TRIPS;
-        break;
-    }
-    return size;
-}
-
 void dynkvGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
     PlanRel *plan = palloc0(sizeof *plan);
@@ -138,15 +65,17 @@ void dynkvGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
     rel->fdw_private = plan;
     plan->options = dynkv_table_options(table);
     dynkv_match_key_columns(table, plan->options, &plan->columns);
+    plan->told = dynkv_quals_choose(rel, table, plan->options, rel->baserestrictinfo);
+    plan->row_bytes = dynkv_plan_size_table(rel, table, plan->options);
     table_close(table, NoLock);
 
-    if (rel->tuples <= 0)
-        rel->tuples = PLAN_DEFAULT_TUPLES;
     set_baserel_size_estimates(root, rel);
     plan->access = dynkv_match_access(
         &plan->columns, plan_match_clauses(root, rel, &plan->columns, rel->baserestrictinfo),
         &plan->used);
-    rel->rows = plan_size(root, rel, plan->access, plan->used, rel->rows).rows;
+    rel->rows =
+        dynkv_plan_size(root, rel, plan->options, plan->access, plan->used, plan->told, rel->rows)
+            .rows;
 }
 
 /* ---- paths ---- */
@@ -173,22 +102,41 @@ static bool plan_is_by_key(DynkvAccess access)
     return access == DYNKV_POINT_GET || access == DYNKV_PARTITION_SCAN;
 }
 
+/* The conditions that nodes can test; those of a join may be, too. */
+static List *plan_told(PlannerInfo *root, RelOptInfo *rel, ParamPathInfo *param)
+{
+    PlanRel *plan = rel->fdw_private;
+    Relation table;
+    List *told;
+
+    if (!param || param->ppi_clauses == NIL)
+        return plan->told;
+    table = table_open(planner_rt_fetch((int)rel->relid, root)->relid, NoLock);
+    told = dynkv_quals_choose(rel, table, plan->options,
+                              list_concat_copy(plan->told, param->ppi_clauses));
+    table_close(table, NoLock);
+    return told;
+}
+
+/* Rows examined for each that travels; a point get examines none that does not. */
+static int plan_examined(const DynkvPlanSize *size)
+{
+    return (int)Max(1, Min(size->examined / Max(size->fetched, 1), PLAN_EXAMINED_MAX));
+}
+
 static void plan_add_path(PlannerInfo *root, RelOptInfo *rel, DynkvAccess access, List *used,
                           enum dynkv_order order, List *pathkeys, ParamPathInfo *param)
 {
     PlanRel *plan = rel->fdw_private;
-    PlanSize size = plan_size(root, rel, access, used, param ? param->ppi_rows : rel->rows);
+    DynkvPlanSize size =
+        dynkv_plan_size(root, rel, plan->options, access, used, plan_told(root, rel, param),
+                        param ? param->ppi_rows : rel->rows);
     QualCost quals = rel->baserestrictcost;
-    Cost startup = plan->options->startup_cost;
-    Cost tuple = plan->options->tuple_cost;
-    Cost total = size.round_trips * plan->options->startup_cost;
+    Cost startup, total;
 
-    if (pathkeys != NIL && !plan_is_by_key(access)) {
-        startup += PLAN_BY_KEY_ROUND_TRIPS * plan->options->startup_cost;
-        total += PLAN_BY_KEY_ROUND_TRIPS * plan->options->startup_cost;
-        tuple *= 1 + PLAN_BY_KEY_ROW;
-    }
-
+    size.row_bytes = plan->row_bytes;
+    dynkv_plan_cost(&size, plan->options, pathkeys != NIL && !plan_is_by_key(access), &startup,
+                    &total);
     if (param) {
         QualCost join_quals;
 
@@ -199,14 +147,13 @@ static void plan_add_path(PlannerInfo *root, RelOptInfo *rel, DynkvAccess access
         param->ppi_rows = size.rows;
     }
     startup += quals.startup + rel->reltarget->cost.startup;
-    total += quals.startup + rel->reltarget->cost.startup +
-             size.fetched * (tuple + cpu_tuple_cost + quals.per_tuple) +
+    total += quals.startup + rel->reltarget->cost.startup + size.fetched * quals.per_tuple +
              size.rows * rel->reltarget->cost.per_tuple;
     add_path(rel, (Path *)dynkv_create_scan_path(
                       root, rel, size.rows, startup, Max(startup, total), pathkeys,
                       param ? param->ppi_req_outer : rel->lateral_relids,
-                      list_make3(makeInteger(access), plan_bounds_to_nodes(used),
-                                 makeInteger((int)order))));
+                      list_make4(makeInteger(access), plan_bounds_to_nodes(used),
+                                 makeInteger((int)order), makeInteger(plan_examined(&size)))));
 }
 
 /* The table's own access in the orders that it gives by itself, or that are worth something. */
@@ -409,11 +356,13 @@ enum {
     PLAN_WANTS_ALL,
     PLAN_WANTED, /* attribute numbers */
     PLAN_BOUNDS, /* column, kind, value type; column, kind, ... */
-    PLAN_ORDER,
+    PLAN_ORDER,  /* from here on: not written by plan_write */
+    PLAN_IS_EXACT,
+    PLAN_EXAMINED,
 };
 
-static List *plan_write(DynkvAccess access, int order, bool is_target, bool wants_all,
-                        Bitmapset *wanted, List *bounds)
+static List *plan_write(DynkvAccess access, bool is_target, bool wants_all, Bitmapset *wanted,
+                        List *bounds)
 {
     List *attributes = NIL;
     List *numbers = NIL;
@@ -428,9 +377,8 @@ static List *plan_write(DynkvAccess access, int order, bool is_target, bool want
         for (int i = 0; i < 3; i++)
             numbers = lappend_int(numbers, intVal(list_nth(bound, i)));
     }
-    return lappend(list_make5(makeInteger(access), makeInteger(is_target), makeInteger(wants_all),
-                              attributes, numbers),
-                   makeInteger(order));
+    return list_make5(makeInteger(access), makeInteger(is_target), makeInteger(wants_all),
+                      attributes, numbers);
 }
 
 DynkvPlan *dynkv_plan_read(ForeignScan *scan)
@@ -442,6 +390,8 @@ DynkvPlan *dynkv_plan_read(ForeignScan *scan)
 
     plan->access = (DynkvAccess)intVal(list_nth(private, PLAN_ACCESS));
     plan->order = (enum dynkv_order)intVal(list_nth(private, PLAN_ORDER));
+    plan->is_exact = intVal(list_nth(private, PLAN_IS_EXACT)) != 0;
+    plan->examined_a_row = intVal(list_nth(private, PLAN_EXAMINED));
     plan->is_target = intVal(list_nth(private, PLAN_IS_TARGET)) != 0;
     plan->wants_all = intVal(list_nth(private, PLAN_WANTS_ALL)) != 0;
     foreach (cell, (List *)list_nth(private, PLAN_WANTED))
@@ -457,14 +407,39 @@ DynkvPlan *dynkv_plan_read(ForeignScan *scan)
     return plan;
 }
 
-static List *plan_filter(RelOptInfo *rel, Oid relid, List *clauses)
+/* Of the conditions that the keys do not decide alone, those that nodes test. */
+static List *plan_tested(RelOptInfo *rel, Oid relid, DynkvAccess access, List *clauses)
 {
     PlanRel *plan = rel->fdw_private;
-    Relation table = table_open(relid, NoLock);
-    List *filter = dynkv_quals_choose(rel, table, plan->options, clauses);
+    Relation table;
+    List *told;
 
+    /* A node tests for scans: of a key that is asked for by name, the row is on its way already. */
+    if (access == DYNKV_POINT_GET)
+        return NIL;
+    table = table_open(relid, NoLock);
+    told = dynkv_quals_choose(rel, table, plan->options, clauses);
     table_close(table, NoLock);
-    return filter;
+    return told;
+}
+
+/*
+ * Whether a row that comes passes all conditions, as nodes have tested them or they bound the key.  That
+ * is an expectation and no promise: all are looked at again.
+ */
+static bool plan_is_exact(List *clauses, List *told, List *bounds)
+{
+    ListCell *cell, *at;
+
+    foreach (cell, clauses) {
+        bool is_decided = list_member_ptr(told, lfirst(cell));
+
+        foreach (at, bounds)
+            is_decided |= list_nth((List *)lfirst(at), 4) == lfirst(cell);
+        if (!is_decided)
+            return false;
+    }
+    return true;
 }
 
 ForeignScan *dynkvGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path,
@@ -473,11 +448,11 @@ ForeignScan *dynkvGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid, 
     PlanRel *plan = rel->fdw_private;
     DynkvAccess access = (DynkvAccess)intVal(linitial(path->fdw_private));
     List *bounds = lsecond(path->fdw_private);
-    int order = intVal(lthird(path->fdw_private));
     List *values = NIL;
     List *quals = NIL;
     List *consumed = NIL;
-    List *tested = NIL;
+    List *open = NIL;
+    List *told, *private;
     Bitmapset *wanted;
     bool wants_all, is_ctid_wanted, is_target;
     ListCell *cell;
@@ -493,17 +468,19 @@ ForeignScan *dynkvGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid, 
             consumed = lappend(consumed, clause->clause);
         } else {
             quals = lappend(quals, clause->clause);
-            tested = lappend(tested, clause);
+            open = lappend(open, clause);
         }
     }
     foreach (cell, bounds)
         values = lappend(values, list_nth(lfirst(cell), 3));
-    /* A node tests for scans: of a key that is asked for by name, the row is on its way already. */
-    if (access != DYNKV_POINT_GET)
-        values = list_concat(values, plan_filter(rel, relid, tested));
+    told = plan_tested(rel, relid, access, open);
+    foreach (cell, told)
+        values = lappend(values, copyObject(lfirst_node(RestrictInfo, cell)->clause));
     wanted = plan_wanted(rel, quals, &wants_all, &is_ctid_wanted);
     is_target = is_ctid_wanted && bms_is_member((int)rel->relid, root->all_result_relids);
-    return make_foreignscan(tlist, quals, rel->relid, values,
-                            plan_write(access, order, is_target, wants_all, wanted, bounds), NIL,
-                            consumed, outer_plan);
+    private = plan_write(access, is_target, wants_all, wanted, bounds);
+    private = lappend(private, lthird(path->fdw_private));
+    private = lappend(private, makeInteger(plan_is_exact(open, told, bounds)));
+    private = lappend(private, lfourth(path->fdw_private));
+    return make_foreignscan(tlist, quals, rel->relid, values, private, NIL, consumed, outer_plan);
 }

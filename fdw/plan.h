@@ -19,9 +19,11 @@
 typedef struct DynkvPlan {
     DynkvAccess access;
     enum dynkv_order order; /* of the keys; PARTITION: any */
-    bool is_target;         /* rows are to be updated or deleted: remember them (rows.h) */
-    bool wants_all;         /* all columns */
-    Bitmapset *wanted;      /* else these, by attribute number; may be none */
+    bool is_exact;      /* what comes passes all conditions, as far as is known: keys, and nodes */
+    int examined_a_row; /* rows that nodes look at for one that they send, as estimated */
+    bool is_target;     /* rows are to be updated or deleted: remember them (rows.h) */
+    bool wants_all;     /* all columns */
+    Bitmapset *wanted;  /* else these, by attribute number; may be none */
     int bound_count;
     DynkvBound *bounds; /* clause and value are not set: values are in fdw_exprs */
     List *filter;       /* conditions that nodes test; the plan's own */

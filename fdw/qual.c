@@ -1,8 +1,8 @@
 /*
- * qual.c: from conditions to filters.
+ * qual.c: from conditions to the trees of filters.
  *
  * The same walk decides at planning what is told, and makes the filter at execution: it makes a tree of a
- * condition, or finds that it cannot.  Values are put into the tree when they are known.
+ * condition, or finds that it cannot.  Values are put into the tree when they are known (qual_value.c).
  */
 #include "postgres.h"
 
@@ -10,61 +10,29 @@
 #include "catalog/pg_am_d.h"
 #include "catalog/pg_type_d.h"
 #include "commands/defrem.h"
-#include "executor/executor.h"
 #include "mb/pg_wchar.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/restrictinfo.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/date.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/uuid.h"
 
 #include "fdw/codec.h"
 #include "fdw/column.h"
 #include "fdw/compat.h"
-#include "fdw/qual.h"
-#include "model/filter.h"
+#include "fdw/qual_tree.h"
 
-#define GENERATED_VIRTUAL 'v' /* attgenerated of a column that is never stored; since 18 */
+#define GENERATED_VIRTUAL  'v'   /* attgenerated of a column that is never stored; since 18 */
+#define NUMERIC_SCALE_SIGN 0x400 /* of a typmod's scale, which has 11 bits */
 /* Below the limit of filters, for the AND at the top, and as some conditions become several levels. */
-#define QUAL_DEPTH_MAX    10
-#define QUAL_NODES_MAX    (DYNKV_FILTER_NODES_MAX - 1)
+#define QUAL_DEPTH_MAX     10
+#define QUAL_NODES_MAX     (DYNKV_FILTER_NODES_MAX - 1)
 
-/* A node of a filter whose value is not known yet. */
-typedef struct QualNode {
-    enum dynkv_filter_op op;
-    int column;
-    Expr *value; /* of a comparison: the constant, or the array of IN; NULL: true */
-    Oid value_type;
-    ExprState *state;
-    List *children;
-} QualNode;
+static DynkvQualNode *qual_compile(DynkvQuals *quals, Node *expr, int depth);
 
-struct DynkvQuals {
-    Relation table;
-    enum dynkv_filter_format format;
-    DynkvMeta *meta;
-    Bitmapset *keys;
-    int varno;
-    int column_count;
-    AttrNumber attnos[DYNKV_FILTER_COLUMNS_MAX];
-    struct dynkv_filter_column columns[DYNKV_FILTER_COLUMNS_MAX];
-    int nodes; /* in all conditions */
-
-    /* At execution. */
-    List *conditions; /* QualNodes */
-    ExprContext *econtext;
-    MemoryContext context; /* of the values; reset by evaluate */
-};
-
-static QualNode *qual_compile(DynkvQuals *quals, Node *expr, int depth);
-
-static DynkvQuals *quals_new(Relation table, const DynkvTableOptions *options, int varno)
+DynkvQuals *dynkv_quals_new(Relation table, const DynkvTableOptions *options, int varno)
 {
     DynkvQuals *quals = palloc0(sizeof *quals);
     ListCell *cell;
@@ -80,9 +48,9 @@ static DynkvQuals *quals_new(Relation table, const DynkvTableOptions *options, i
     return quals;
 }
 
-static QualNode *qual_node(DynkvQuals *quals, enum dynkv_filter_op op, int column)
+static DynkvQualNode *qual_node(DynkvQuals *quals, enum dynkv_filter_op op, int column)
 {
-    QualNode *node = palloc0(sizeof *node);
+    DynkvQualNode *node = palloc0(sizeof *node);
 
     node->op = op;
     node->column = column;
@@ -90,9 +58,9 @@ static QualNode *qual_node(DynkvQuals *quals, enum dynkv_filter_op op, int colum
     return node;
 }
 
-static QualNode *qual_not(DynkvQuals *quals, QualNode *child)
+static DynkvQualNode *qual_not(DynkvQuals *quals, DynkvQualNode *child)
 {
-    QualNode *node;
+    DynkvQualNode *node;
 
     if (!child)
         return NULL;
@@ -102,6 +70,12 @@ static QualNode *qual_not(DynkvQuals *quals, QualNode *child)
 }
 
 /* ---- columns ---- */
+
+/* precision << 16 | scale, as filters have it; 0: any. */
+static uint32 qual_numeric_limit(int32 typmod)
+{
+    return typmod < VARHDRSZ ? 0 : (uint32)(typmod - VARHDRSZ);
+}
 
 /* How the stored form of a type is read; 0: not for comparisons. */
 static enum dynkv_filter_type qual_type(Oid type, int32 typmod)
@@ -132,6 +106,10 @@ static enum dynkv_filter_type qual_type(Oid type, int32 typmod)
         return typmod < 0 ? DYNKV_FILTER_TIMESTAMP : 0;
     case TIMESTAMPTZOID:
         return typmod < 0 ? DYNKV_FILTER_TIMESTAMPTZ : 0;
+    case NUMERICOID: /* with a scale below zero, digits before the point are rounded */
+        return typmod < VARHDRSZ || !(qual_numeric_limit(typmod) & NUMERIC_SCALE_SIGN)
+                   ? DYNKV_FILTER_NUMERIC
+                   : 0;
     default:
         return 0;
     }
@@ -191,7 +169,9 @@ static int qual_column(DynkvQuals *quals, AttrNumber attno, bool is_compared)
     column->type = type;
     column->name = dynkv_text_to_utf8(name, (int)strlen(name));
     if (att->atttypid == VARCHAROID && att->atttypmod >= VARHDRSZ)
-        column->max_chars = (uint32)(att->atttypmod - VARHDRSZ);
+        column->limit = (uint32)(att->atttypmod - VARHDRSZ);
+    if (type == DYNKV_FILTER_NUMERIC)
+        column->limit = qual_numeric_limit(att->atttypmod);
     return at;
 }
 
@@ -267,11 +247,11 @@ static bool qual_collation_fits(Oid type, Oid collation, int strategy)
                                              : dynkv_codec_is_ordered(type, collation);
 }
 
-static QualNode *qual_comparison(DynkvQuals *quals, enum dynkv_filter_op op, AttrNumber attno,
-                                 Node *value, Oid value_type)
+static DynkvQualNode *qual_comparison(DynkvQuals *quals, enum dynkv_filter_op op, AttrNumber attno,
+                                      Node *value, Oid value_type)
 {
     int column = qual_column(quals, attno, true);
-    QualNode *node;
+    DynkvQualNode *node;
 
     if (column < 0)
         return NULL;
@@ -286,7 +266,41 @@ static Oid qual_attribute_type(const DynkvQuals *quals, AttrNumber attno)
     return TupleDescAttr(RelationGetDescr(quals->table), attno - 1)->atttypid;
 }
 
-static QualNode *qual_operator(DynkvQuals *quals, OpExpr *op, int depth)
+/*
+ * LIKE, NOT LIKE, ^@ and starts_with(): by the functions that do it.  0: the function is another one.  Under a
+ * deterministic collation they compare bytes.
+ */
+static enum dynkv_filter_op qual_pattern_op(Oid function, bool *negated)
+{
+    *negated = function == F_TEXTNLIKE;
+    switch (function) {
+    case F_TEXTLIKE:
+    case F_TEXTNLIKE:
+        return DYNKV_FILTER_LIKE;
+    case F_STARTS_WITH:
+        return DYNKV_FILTER_STARTS_WITH;
+    default:
+        return 0;
+    }
+}
+
+static DynkvQualNode *qual_pattern(DynkvQuals *quals, Oid function, Oid collation, List *args,
+                                   int depth)
+{
+    bool negated;
+    enum dynkv_filter_op op = qual_pattern_op(function, &negated);
+    AttrNumber attno = op ? qual_attribute(quals, linitial(args)) : 0;
+    DynkvQualNode *node;
+
+    if (!attno || !qual_is_text(qual_attribute_type(quals, attno)) ||
+        !qual_is_value(quals, lsecond(args), depth) ||
+        !qual_collation_fits(TEXTOID, collation, BTEqualStrategyNumber))
+        return NULL;
+    node = qual_comparison(quals, op, attno, lsecond(args), TEXTOID);
+    return negated ? qual_not(quals, node) : node;
+}
+
+static DynkvQualNode *qual_operator(DynkvQuals *quals, OpExpr *op, int depth)
 {
     static const enum dynkv_filter_op ops[BTMaxStrategyNumber + 1] = {
         [BTLessStrategyNumber] = DYNKV_FILTER_LT,
@@ -298,13 +312,15 @@ static QualNode *qual_operator(DynkvQuals *quals, OpExpr *op, int depth)
     Oid operator= op->opno;
     AttrNumber attno;
     Node *value;
-    QualNode *node;
+    DynkvQualNode *node;
     int strategy;
     bool negated;
     Oid type;
 
     if (list_length(op->args) != 2)
         return NULL;
+    if (qual_pattern_op(get_opcode(operator), &negated))
+        return qual_pattern(quals, get_opcode(operator), op->inputcollid, op->args, depth);
     attno = qual_attribute(quals, linitial(op->args));
     value = lsecond(op->args);
     if (!attno) {
@@ -323,13 +339,23 @@ static QualNode *qual_operator(DynkvQuals *quals, OpExpr *op, int depth)
     return negated ? qual_not(quals, node) : node;
 }
 
+/* starts_with(), the function of ^@. */
+static DynkvQualNode *qual_function(DynkvQuals *quals, FuncExpr *call, int depth)
+{
+    bool negated;
+
+    return qual_pattern_op(call->funcid, &negated)
+               ? qual_pattern(quals, call->funcid, call->inputcollid, call->args, depth)
+               : NULL;
+}
+
 /* = ANY, and its opposite <> ALL. */
-static QualNode *qual_array(DynkvQuals *quals, ScalarArrayOpExpr *op, int depth)
+static DynkvQualNode *qual_array(DynkvQuals *quals, ScalarArrayOpExpr *op, int depth)
 {
     AttrNumber attno = qual_attribute(quals, linitial(op->args));
     Node *value = lsecond(op->args);
     Oid value_type = get_base_element_type(exprType(value));
-    QualNode *node;
+    DynkvQualNode *node;
     bool negated;
     Oid type;
 
@@ -344,11 +370,11 @@ static QualNode *qual_array(DynkvQuals *quals, ScalarArrayOpExpr *op, int depth)
     return negated ? qual_not(quals, node) : node;
 }
 
-static QualNode *qual_null_test(DynkvQuals *quals, NullTest *test)
+static DynkvQualNode *qual_null_test(DynkvQuals *quals, NullTest *test)
 {
     AttrNumber attno = test->argisrow ? 0 : qual_attribute(quals, (Node *)test->arg);
     int column = attno ? qual_column(quals, attno, false) : -1;
-    QualNode *node;
+    DynkvQualNode *node;
 
     if (column < 0)
         return NULL;
@@ -357,7 +383,7 @@ static QualNode *qual_null_test(DynkvQuals *quals, NullTest *test)
 }
 
 /* A boolean column that stands alone. */
-static QualNode *qual_boolean(DynkvQuals *quals, Node *expr)
+static DynkvQualNode *qual_boolean(DynkvQuals *quals, Node *expr)
 {
     AttrNumber attno = qual_attribute(quals, expr);
 
@@ -367,10 +393,10 @@ static QualNode *qual_boolean(DynkvQuals *quals, Node *expr)
 }
 
 /* IS TRUE and the like: never null. */
-static QualNode *qual_boolean_test(DynkvQuals *quals, BooleanTest *test)
+static DynkvQualNode *qual_boolean_test(DynkvQuals *quals, BooleanTest *test)
 {
-    QualNode *is_true = qual_boolean(quals, (Node *)test->arg);
-    QualNode *is_null, *node;
+    DynkvQualNode *is_true = qual_boolean(quals, (Node *)test->arg);
+    DynkvQualNode *is_null, *node;
 
     if (!is_true)
         return NULL;
@@ -393,16 +419,16 @@ static QualNode *qual_boolean_test(DynkvQuals *quals, BooleanTest *test)
                                                                            : qual_not(quals, node);
 }
 
-static QualNode *qual_logic(DynkvQuals *quals, BoolExpr *expr, int depth)
+static DynkvQualNode *qual_logic(DynkvQuals *quals, BoolExpr *expr, int depth)
 {
-    QualNode *node;
+    DynkvQualNode *node;
     ListCell *cell;
 
     if (expr->boolop == NOT_EXPR)
         return qual_not(quals, qual_compile(quals, linitial(expr->args), depth + 1));
     node = qual_node(quals, expr->boolop == AND_EXPR ? DYNKV_FILTER_AND : DYNKV_FILTER_OR, 0);
     foreach (cell, expr->args) {
-        QualNode *child = qual_compile(quals, lfirst(cell), depth + 1);
+        DynkvQualNode *child = qual_compile(quals, lfirst(cell), depth + 1);
 
         if (!child)
             return NULL;
@@ -412,7 +438,7 @@ static QualNode *qual_logic(DynkvQuals *quals, BoolExpr *expr, int depth)
 }
 
 /* NULL: no filter can say it.  What it has added to columns and nodes is the caller's to take back. */
-static QualNode *qual_compile(DynkvQuals *quals, Node *expr, int depth)
+static DynkvQualNode *qual_compile(DynkvQuals *quals, Node *expr, int depth)
 {
     check_stack_depth();
     if (depth > QUAL_DEPTH_MAX)
@@ -420,6 +446,8 @@ static QualNode *qual_compile(DynkvQuals *quals, Node *expr, int depth)
     switch (nodeTag(expr)) {
     case T_OpExpr:
         return qual_operator(quals, (OpExpr *)expr, depth);
+    case T_FuncExpr:
+        return qual_function(quals, (FuncExpr *)expr, depth);
     case T_ScalarArrayOpExpr:
         return qual_array(quals, (ScalarArrayOpExpr *)expr, depth);
     case T_NullTest:
@@ -433,12 +461,11 @@ static QualNode *qual_compile(DynkvQuals *quals, Node *expr, int depth)
     }
 }
 
-/* The whole of a condition, or nothing of it. */
-static QualNode *qual_take(DynkvQuals *quals, Node *expr)
+DynkvQualNode *dynkv_quals_take(DynkvQuals *quals, Node *expr)
 {
     int column_count = quals->column_count;
     int nodes = quals->nodes;
-    QualNode *node = qual_compile(quals, expr, 1);
+    DynkvQualNode *node = qual_compile(quals, expr, 1);
 
     if (node && quals->nodes <= QUAL_NODES_MAX)
         return node;
@@ -456,230 +483,14 @@ List *dynkv_quals_choose(RelOptInfo *rel, Relation table, const DynkvTableOption
 
     if (options->format == DYNKV_FORMAT_RAW)
         return NIL;
-    quals = quals_new(table, options, (int)rel->relid);
+    quals = dynkv_quals_new(table, options, (int)rel->relid);
     foreach (cell, clauses) {
         RestrictInfo *clause = lfirst_node(RestrictInfo, cell);
 
         /* A value must not be evaluated, and perhaps fail, before a security barrier has let rows by. */
         if (!clause->pseudoconstant && restriction_is_securely_promotable(clause, rel) &&
-            qual_take(quals, (Node *)clause->clause))
-            chosen = lappend(chosen, copyObject(clause->clause));
+            dynkv_quals_take(quals, (Node *)clause->clause))
+            chosen = lappend(chosen, clause);
     }
     return chosen;
-}
-
-/* ---- execution ---- */
-
-static void qual_init(DynkvQuals *quals, QualNode *node, PlanState *parent)
-{
-    ListCell *cell;
-
-    if (node->value)
-        node->state = ExecInitExpr(node->value, parent);
-    foreach (cell, node->children)
-        qual_init(quals, lfirst(cell), parent);
-}
-
-DynkvQuals *dynkv_quals_create(ForeignScanState *node, const DynkvTableOptions *options,
-                               List *clauses)
-{
-    DynkvQuals *quals;
-    ListCell *cell;
-
-    if (clauses == NIL)
-        return NULL;
-    quals =
-        quals_new(node->ss.ss_currentRelation, options, (int)((Scan *)node->ss.ps.plan)->scanrelid);
-    quals->econtext = node->ss.ps.ps_ExprContext;
-    quals->context =
-        AllocSetContextCreate(CurrentMemoryContext, "dynkv filter", ALLOCSET_SMALL_SIZES);
-    foreach (cell, clauses) {
-        QualNode *condition = qual_take(quals, lfirst(cell));
-
-        if (!condition)
-            continue; /* what could be told has become something else: all rows are fetched */
-        qual_init(quals, condition, &node->ss.ps);
-        quals->conditions = lappend(quals->conditions, condition);
-    }
-    return quals;
-}
-
-static int64 qual_date(DateADT date)
-{
-    return DATE_IS_NOBEGIN(date) ? PG_INT64_MIN : DATE_IS_NOEND(date) ? PG_INT64_MAX : date;
-}
-
-/* A constant as filters have it. */
-static struct dynkv_filter_value qual_constant(Oid type, Datum value)
-{
-    struct dynkv_filter_value constant = {0};
-    struct varlena *data;
-
-    switch (type) {
-    case BOOLOID:
-        constant.integer = DatumGetBool(value);
-        break;
-    case INT2OID:
-        constant.integer = DatumGetInt16(value);
-        break;
-    case INT4OID:
-        constant.integer = DatumGetInt32(value);
-        break;
-    case INT8OID:
-    case TIMESTAMPOID:
-    case TIMESTAMPTZOID: /* all three are 64 bits */
-        constant.integer = DatumGetInt64(value);
-        break;
-    case DATEOID:
-        constant.integer = qual_date(DatumGetDateADT(value));
-        break;
-    case FLOAT4OID:
-        constant.real = DatumGetFloat4(value);
-        break;
-    case FLOAT8OID:
-        constant.real = DatumGetFloat8(value);
-        break;
-    case UUIDOID:
-        constant.bytes = dynkv_slice(DatumGetUUIDP(value)->data, UUID_LEN);
-        break;
-    default: /* text, varchar, bytea */
-        data = PG_DETOAST_DATUM_PACKED(value);
-        constant.bytes = dynkv_slice(VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data));
-    }
-    return constant;
-}
-
-static int qual_compare(const void *a, const void *b, void *type)
-{
-    return dynkv_filter_compare(*(enum dynkv_filter_type *)type, a, b);
-}
-
-/* The elements of IN: rising, each once. */
-static void qual_list(const DynkvQuals *quals, const QualNode *node, Datum value,
-                      struct dynkv_filter_node *out)
-{
-    enum dynkv_filter_type type = quals->columns[node->column].type;
-    ArrayType *array = DatumGetArrayTypeP(value);
-    Datum *elements;
-    bool *nulls;
-    int count, kept = 0;
-    int16 len;
-    bool by_value;
-    char align;
-
-    get_typlenbyvalalign(ARR_ELEMTYPE(array), &len, &by_value, &align);
-    deconstruct_array(array, ARR_ELEMTYPE(array), len, by_value, align, &elements, &nulls, &count);
-    out->values =
-        MemoryContextAllocHuge(CurrentMemoryContext, sizeof *out->values * (Size)Max(count, 1));
-    for (int i = 0; i < count; i++) {
-        if (nulls[i])
-            out->has_null = true;
-        else
-            out->values[out->value_count++] = qual_constant(node->value_type, elements[i]);
-    }
-    if (out->value_count == 0)
-        return;
-    qsort_arg(out->values, out->value_count, sizeof *out->values, qual_compare, &type);
-    for (uint32 i = 1; i < out->value_count; i++)
-        if (qual_compare(&out->values[i], &out->values[kept], &type) != 0)
-            out->values[++kept] = out->values[i];
-    out->value_count = (uint32)kept + 1;
-}
-
-static void qual_fill(DynkvQuals *quals, const QualNode *node, struct dynkv_filter_node *out)
-{
-    bool is_null = false;
-    Datum value = BoolGetDatum(true);
-    ListCell *cell;
-
-    memset(out, 0, sizeof *out);
-    out->op = node->op;
-    out->column = (uint32)node->column;
-    if (node->children != NIL) {
-        out->children = palloc(sizeof *out->children * (Size)list_length(node->children));
-        foreach (cell, node->children)
-            qual_fill(quals, lfirst(cell), &out->children[out->child_count++]);
-        return;
-    }
-    if (node->op == DYNKV_FILTER_IS_NULL)
-        return;
-    if (node->state)
-        value = ExecEvalExpr(node->state, quals->econtext, &is_null);
-    if (is_null) {
-        out->op = DYNKV_FILTER_NULL;
-    } else if (node->op == DYNKV_FILTER_IN) {
-        qual_list(quals, node, value, out);
-    } else {
-        out->values = palloc(sizeof *out->values);
-        out->values[0] = qual_constant(node->value_type, value);
-        out->value_count = 1;
-    }
-}
-
-/* The filter in the current memory context; empty if it is larger than one may be. */
-static struct dynkv_slice qual_encode(const struct dynkv_filter *filter)
-{
-    struct dynkv_buf bytes = {0};
-    uint8 *copy = NULL;
-    size_t len;
-
-    /* Nothing here raises an error, so that the buffer is not lost. */
-    dynkv_filter_encode(filter, &bytes);
-    len = bytes.len;
-    if (len <= DYNKV_FILTER_MAX)
-        copy = palloc_extended(len, MCXT_ALLOC_NO_OOM);
-    if (copy)
-        memcpy(copy, bytes.data, len);
-    dynkv_buf_fini(&bytes);
-    return dynkv_slice(copy, copy ? len : 0);
-}
-
-/* Without its greatest condition, which is an IN of very many; false: there is none. */
-static bool qual_drop_greatest(struct dynkv_filter *filter)
-{
-    struct dynkv_filter_node *conditions = filter->root.children;
-    uint32 greatest = 0;
-    size_t most = 0;
-
-    if (filter->root.child_count < 2)
-        return false;
-    for (uint32 i = 0; i < filter->root.child_count; i++) {
-        struct dynkv_filter one = *filter;
-        struct dynkv_buf bytes = {0};
-
-        one.root = conditions[i];
-        dynkv_filter_encode(&one, &bytes);
-        if (bytes.len > most) {
-            most = bytes.len;
-            greatest = i;
-        }
-        dynkv_buf_fini(&bytes);
-    }
-    conditions[greatest] = conditions[--filter->root.child_count];
-    return true;
-}
-
-struct dynkv_slice dynkv_quals_evaluate(DynkvQuals *quals)
-{
-    struct dynkv_filter filter = {.format = quals->format,
-                                  .columns = quals->columns,
-                                  .column_count = (uint32)quals->column_count,
-                                  .root = {.op = DYNKV_FILTER_AND}};
-    struct dynkv_slice bytes;
-    MemoryContext old;
-    ListCell *cell;
-
-    MemoryContextReset(quals->context);
-    if (quals->conditions == NIL)
-        return dynkv_slice(NULL, 0);
-    old = MemoryContextSwitchTo(quals->context);
-    filter.root.children =
-        palloc(sizeof *filter.root.children * (Size)list_length(quals->conditions));
-    foreach (cell, quals->conditions)
-        qual_fill(quals, lfirst(cell), &filter.root.children[filter.root.child_count++]);
-    do
-        bytes = qual_encode(&filter);
-    while (bytes.len == 0 && qual_drop_greatest(&filter));
-    MemoryContextSwitchTo(old);
-    return bytes;
 }

@@ -23,7 +23,7 @@
 
 typedef struct DynkvQuals DynkvQuals;
 
-/* Those of the clauses (RestrictInfos) that nodes can test, as expressions of their own. */
+/* Those of the clauses (RestrictInfos) that nodes can test. */
 extern List *dynkv_quals_choose(RelOptInfo *rel, Relation table, const DynkvTableOptions *options,
                                 List *clauses);
 /* For the execution of such expressions; NULL: there are none.  In the current memory context. */

@@ -29,8 +29,10 @@
 #include "fdw/scan.h"
 
 /* Where rows must pass conditions, and a LIMIT wants few: how many are fetched at first. */
-#define SCAN_FEWEST_TRIED UINT64CONST(10)
-#define SCAN_TRIED_A_ROW  10
+#define SCAN_FEWEST_TRIED    UINT64CONST(10)
+#define SCAN_TRIED_A_ROW     10
+/* Of rows that nodes look at for a LIMIT, one more for each so many that the planner expects. */
+#define SCAN_EXAMINED_MARGIN 4
 
 typedef struct DynkvScanState {
     DynkvPlan *plan;
@@ -130,14 +132,24 @@ static CommandId scan_before(const EState *estate)
     return estate->es_snapshot ? estate->es_snapshot->curcid : GetCurrentCommandId(false);
 }
 
-/* How many entries will be taken; with conditions of its own, nobody knows how many more than rows. */
+/* How many entries will be taken; with conditions tested here, nobody knows how many more than rows. */
 static uint64 scan_expected(ForeignScanState *node)
 {
     uint64 rows = dynkv_plan_row_bound(node);
 
-    if (rows > 0 && node->ss.ps.plan->qual != NIL)
+    if (rows > 0 && !scan_state(node)->plan->is_exact)
         return Max(rows, SCAN_FEWEST_TRIED) * SCAN_TRIED_A_ROW;
     return rows;
+}
+
+/* How many nodes look at for those: as many as the planner thought, and some more. */
+static uint64 scan_examined(const DynkvScanState *state, uint64 expected)
+{
+    uint64 a_row = (uint64)state->plan->examined_a_row;
+
+    if (a_row <= 1 || expected > PG_UINT64_MAX / (2 * a_row))
+        return expected;
+    return expected * a_row + expected * a_row / SCAN_EXAMINED_MARGIN;
 }
 
 static void scan_connect(ForeignScanState *node)
@@ -157,6 +169,7 @@ static void scan_connect(ForeignScanState *node)
         .before = scan_before(estate),
     };
 
+    plan.examined = scan_examined(state, plan.expected);
     state->connection = dynkv_connection_get(
         state->options->serverid, dynkv_scan_user((ForeignScan *)node->ss.ps.plan, estate));
     state->fetch = dynkv_fetch_create(state->connection, &plan);

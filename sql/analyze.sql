@@ -18,7 +18,9 @@ CREATE FUNCTION estimates(tab regclass) RETURNS TABLE (rows real, attname name, 
     FROM pg_class c JOIN pg_stats s ON s.tablename = c.relname WHERE c.oid = tab ORDER BY s.attname
 $$;
 
--- What is not known yet is guessed: a third of 100000 rows is less than 10.
+-- What is not known yet is guessed: a third of 100000 rows is less than 10.  (What this session has
+-- written it knows, until it disconnects: suite "estimates".)
+SELECT dynkv_fdw_disconnect('analyze_kv');
 EXPLAIN (COSTS OFF) SELECT * FROM account a JOIN account b ON b.id = a.branch WHERE a.id < 10;
 
 -- Fewer rows than a sample has: all are read, and counted exactly.
@@ -73,6 +75,7 @@ INSERT INTO country SELECT g, 'country ' || g FROM generate_series(1, 50) g;
 CREATE TABLE visit AS SELECT g % 50 + 1 AS country FROM generate_series(1, 1000) g;
 ANALYZE visit;
 SET enable_memoize = off;
+SELECT dynkv_fdw_disconnect('analyze_kv');
 EXPLAIN (COSTS OFF) SELECT * FROM visit v JOIN country c ON c.id = v.country;
 ANALYZE country;
 EXPLAIN (COSTS OFF) SELECT * FROM visit v JOIN country c ON c.id = v.country;

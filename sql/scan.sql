@@ -142,6 +142,7 @@ ANALYZE orders;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 SET enable_memoize = off;
+ALTER SERVER scan_kv OPTIONS (ADD fdw_tuple_cost '1000'); -- else so small tables are read at once
 SELECT order_id, name FROM orders JOIN item ON id = item_id ORDER BY order_id;
 SELECT fetched('SELECT order_id, name FROM orders JOIN item ON id = item_id');
 SELECT order_id, name FROM orders LEFT JOIN item ON id = item_id ORDER BY order_id;

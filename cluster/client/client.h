@@ -29,6 +29,8 @@ struct dynkv_known_keyspace {
     struct dynkv_map_node node; /* by id */
     struct dynkv_keyspace_info info;
     uint64_t opened_at_ms;
+    bool has_extent;
+    struct dynkv_extent extent; /* as a node told last */
     char name[DYNKV_NAME_MAX + 1];
 };
 

@@ -163,6 +163,13 @@ struct dynkv_request *dynkv_keyspace_list_start(struct dynkv_client *client, uin
 const struct dynkv_keyspace_info *dynkv_request_keyspaces(const struct dynkv_request *request,
                                                           uint32_t *count);
 
+/*
+ * What the keyspace holds, as a node said in its last answer about it (to open, get, put or scan): asks nobody.
+ * False: no node has said so yet.
+ */
+bool dynkv_keyspace_extent(const struct dynkv_client *client, uint64_t keyspace,
+                           struct dynkv_extent *out);
+
 /* ---- get ---- */
 
 struct dynkv_key_ref {
@@ -231,6 +238,8 @@ struct dynkv_scan_options {
     struct dynkv_slice filter;
     /* How many will be taken, if that is known: then little more is fetched.  0: all; more may be. */
     uint64_t expected;
+    /* With a filter: how many nodes have to look at for those, as far as that is known.  0: as many. */
+    uint64_t examined;
     uint32_t page_size;   /* entries a page and node; 0: 1000 */
     uint8_t r;            /* 0: the keyspace's */
     uint32_t deadline_ms; /* for each page, while the caller waits for it.  0: the default */

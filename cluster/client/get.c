@@ -372,6 +372,7 @@ static void on_get(struct dynkv_exchange *exchange, const struct dynkv_outcome *
         message_failed(message, DYNKV_MALFORMED, "it left the first key out of its answer");
         return;
     }
+    dynkv_keyspace_learn(get->base.client, get->keyspace, reply->extent, reply->extent_count);
     dynkv_grouping_begin(&get->grouping, get->base.client);
     for (uint32_t i = 0; i < reply->result_count; i++) {
         struct get_target *target = &message->targets[i];

@@ -39,6 +39,27 @@ static void remember(struct dynkv_client *client, const struct dynkv_keyspace_in
     known->info.name = dynkv_slice_text(known->name);
 }
 
+void dynkv_keyspace_learn(struct dynkv_client *client, uint64_t keyspace,
+                          const struct dynkv_extent *extent, uint32_t count)
+{
+    struct dynkv_known_keyspace *known = count ? dynkv_keyspace_known(client, keyspace) : NULL;
+
+    if (!known)
+        return;
+    known->has_extent = true;
+    known->extent = *extent;
+}
+
+bool dynkv_keyspace_extent(const struct dynkv_client *client, uint64_t keyspace,
+                           struct dynkv_extent *out)
+{
+    const struct dynkv_known_keyspace *known = dynkv_keyspace_known(client, keyspace);
+
+    if (known && known->has_extent)
+        *out = known->extent;
+    return known && known->has_extent;
+}
+
 void dynkv_keyspaces_fini(struct dynkv_client *client)
 {
     struct dynkv_map_node *node;
@@ -107,8 +128,15 @@ static bool take_reply(struct dynkv_request *request, const union dynkv_body *bo
 
 static bool take_one(struct dynkv_request *request, const union dynkv_body *body, const char **why)
 {
-    if (body->keyspace_reply.keyspace_count == 1)
-        return take_reply(request, body, why);
+    const struct dynkv_keyspace_reply *reply = &body->keyspace_reply;
+
+    if (reply->keyspace_count == 1) {
+        if (!take_reply(request, body, why))
+            return false;
+        dynkv_keyspace_learn(request->client, reply->keyspaces[0].id, reply->extent,
+                             reply->extent_count);
+        return true;
+    }
     *why = "it told of several keyspaces, or none, where one was asked for";
     return false;
 }

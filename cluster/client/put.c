@@ -318,6 +318,7 @@ static void on_put(struct dynkv_exchange *exchange, const struct dynkv_outcome *
     }
     if (is_unknown_keyspace(reply) && teach(message))
         return;
+    dynkv_keyspace_learn(put->base.client, put->keyspace, reply->extent, reply->extent_count);
     dynkv_grouping_begin(&put->grouping, put->base.client);
     for (uint32_t i = 0; i < reply->result_count; i++)
         item_answered(message, message->items[i], &reply->results[i]);

@@ -74,6 +74,9 @@ uint64_t dynkv_request_slow_at_ms(const struct dynkv_request *request);
 /* ---- keyspaces the client knows (keyspace.c) ---- */
 
 struct dynkv_known_keyspace *dynkv_keyspace_known(const struct dynkv_client *client, uint64_t id);
+/* Takes what a reply said of the keyspace's extent, if it did. */
+void dynkv_keyspace_learn(struct dynkv_client *client, uint64_t keyspace,
+                          const struct dynkv_extent *extent, uint32_t count);
 void dynkv_keyspaces_fini(struct dynkv_client *client);
 
 /*

@@ -30,21 +30,23 @@ static uint32_t square_root(uint64_t number)
     return root;
 }
 
-/*
- * How much to ask a stream for at first.  By key, each of n streams has a share of what is expected; the
- * share of one is seldom more than two standard deviations above the mean.
- */
+uint64_t dynkv_scan_share(uint64_t expected, uint32_t streams)
+{
+    uint64_t mean = streams > 1 ? expected / streams : expected;
+    uint64_t share = mean + 2 * square_root(mean) + 1;
+
+    return streams > 1 && share < expected ? share : expected;
+}
+
+/* How much to ask a stream for at first. */
 static uint32_t first_page(const struct dynkv_scan_handle *scan, uint32_t streams)
 {
-    uint64_t first = scan->expected;
+    uint64_t first = scan->examined;
 
     if (first == 0 || first >= scan->page_size)
         return scan->page_size;
-    if (scan->order != DYNKV_ORDER_PARTITION && streams > 1) {
-        first = scan->expected / streams + 2 * square_root(scan->expected / streams) + 1;
-        if (first > scan->expected)
-            first = scan->expected;
-    }
+    if (scan->order != DYNKV_ORDER_PARTITION)
+        first = dynkv_scan_share(first, streams);
     return (uint32_t)first;
 }
 
@@ -157,6 +159,8 @@ static void take_options(struct dynkv_scan_handle *scan, const struct dynkv_scan
     scan->expected = options->expected;
     if (scan->limit && (!scan->expected || scan->limit < scan->expected))
         scan->expected = scan->limit;
+    scan->examined =
+        scan->filter.len && options->examined > scan->expected ? options->examined : scan->expected;
     scan->page_size = options->page_size ? options->page_size : PAGE_SIZE_DEFAULT;
     if (scan->page_size > DYNKV_SCAN_ITEMS_MAX)
         scan->page_size = DYNKV_SCAN_ITEMS_MAX;

@@ -352,6 +352,7 @@ static void on_page(struct dynkv_exchange *exchange, const struct dynkv_outcome 
         stream->page_limit =
             stream->page_limit < scan->page_size / 2 ? stream->page_limit * 2 : scan->page_size;
     count_received(scan, reply);
+    dynkv_keyspace_learn(scan->client, scan->keyspace, reply->extent, reply->extent_count);
     page->entries = reply->entries;
     page->count = reply->entry_count;
     if (!page->count) {
@@ -402,6 +403,22 @@ static uint32_t page_limit(const struct dynkv_scan_stream *stream)
     return left < stream->page_limit ? (uint32_t)left : stream->page_limit;
 }
 
+/* Of what the filter leaves, no more than is still expected; once that was not enough, as much as there is. */
+static uint32_t page_matches(const struct dynkv_scan_stream *stream)
+{
+    const struct dynkv_scan_handle *scan = stream->scan;
+    uint64_t left = scan->expected > scan->given ? scan->expected - scan->given : 0;
+    uint32_t streams = 0;
+
+    if (!scan->filter.len)
+        return 0;
+    for (const struct dynkv_scan_stream *at = scan->streams; at; at = at->next)
+        streams += !dynkv_stream_is_finished(at);
+    if (scan->order != DYNKV_ORDER_PARTITION)
+        left = dynkv_scan_share(left, streams);
+    return left < DYNKV_SCAN_ITEMS_MAX ? (uint32_t)left : 0;
+}
+
 void dynkv_stream_ask(struct dynkv_scan_stream *stream)
 {
     struct dynkv_scan_handle *scan = stream->scan;
@@ -427,6 +444,7 @@ void dynkv_stream_ask(struct dynkv_scan_stream *stream)
         .limit = page_limit(stream),
         .order = (uint8_t)scan->order,
         .filter = scan->filter,
+        .matches = page_matches(stream),
     };
     stream->exchange = (struct dynkv_exchange){
         .owner = stream,

@@ -70,6 +70,7 @@ struct dynkv_scan_handle {
     uint32_t page_size, deadline_ms;
     uint64_t limit, given;
     uint64_t expected; /* 0: everything */
+    uint64_t examined; /* for those */
     bool is_spread;    /* more than one stream was needed */
     struct dynkv_scan_received received;
 
@@ -89,6 +90,11 @@ void dynkv_scan_fail(struct dynkv_scan_handle *scan, enum dynkv_error error, con
                      ...) __attribute__((format(printf, 3, 4)));
 /* Whether the caller has as many entries as it may. */
 bool dynkv_scan_has_all(const struct dynkv_scan_handle *scan);
+/*
+ * What one of several streams has of what is expected, by key.  It is seldom more than two standard
+ * deviations above the mean.
+ */
+uint64_t dynkv_scan_share(uint64_t expected, uint32_t streams);
 /* Gives a page back, to be used again. */
 void dynkv_scan_page_put(struct dynkv_scan_handle *scan, struct dynkv_scan_page *page);
 /*

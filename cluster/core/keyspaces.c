@@ -179,6 +179,7 @@ static void open_answer(struct dynkv_node *node, const struct source *source,
     struct dynkv_keyspace_info info = keyspace_info(keyspace);
     struct dynkv_keyspace_reply reply = {.keyspaces = &info, .keyspace_count = 1};
 
+    reply.extent = extent_tell(node, source, keyspace->id, &reply.extent_count);
     node_answer(node, source, DYNKV_MESSAGE_KEYSPACE_REPLY, &reply);
 }
 
@@ -239,7 +240,7 @@ void on_keyspace_drop(struct dynkv_node *node, const struct source *source,
 
 void on_keyspace_list(struct dynkv_node *node, const struct source *source)
 {
-    struct dynkv_keyspace_reply reply;
+    struct dynkv_keyspace_reply reply = {0};
 
     reply.keyspaces = keyspaces_list(node, false, &node->arena, &reply.keyspace_count);
     node_answer(node, source, DYNKV_MESSAGE_KEYSPACE_REPLY, &reply);

@@ -371,7 +371,10 @@ struct dynkv_node {
     size_t remembered_bytes;
     struct dynkv_map remembered_map;
 
-    struct trees *trees;   /* tree.h */
+    struct trees *trees; /* tree.h */
+    /* Of the ring of that version: how many partitions are held of a keyspace with so many replicas. */
+    uint64_t share_version;
+    uint32_t shares[DYNKV_REPLICAS_MAX + 1];
     struct sync *sync;     /* sync.h */
     struct proofs *proofs; /* prove.h */
     uint32_t anti_entropy_interval_ms;
@@ -489,6 +492,9 @@ bool keyspaces_merge(struct dynkv_node *node, const struct dynkv_keyspace_info *
 struct dynkv_keyspace_info *keyspaces_list(const struct dynkv_node *node, bool dropped_too,
                                            struct dynkv_arena *arena, uint32_t *count);
 void keyspaces_fini(struct dynkv_node *node);
+/* For a reply to a client: what the keyspace holds, in the arena of the step; NULL and 0: not known. */
+struct dynkv_extent *extent_tell(struct dynkv_node *node, const struct source *source,
+                                 uint64_t keyspace, uint32_t *count);
 void on_keyspace_open(struct dynkv_node *node, const struct source *source,
                       const struct dynkv_keyspace_open *body);
 void on_keyspace_drop(struct dynkv_node *node, const struct source *source,

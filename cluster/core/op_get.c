@@ -64,6 +64,7 @@ static void get_finish(struct dynkv_node *node, struct get_op *get)
             *result = (struct dynkv_get_result){.error = DYNKV_TRUNCATED};
         bytes += result->object.len;
     }
+    reply.extent = extent_tell(node, &get->op.source, get->keyspace, &reply.extent_count);
     node_answer(node, &get->op.source, DYNKV_MESSAGE_GET_REPLY, &reply);
     op_end(node, &get->op);
 }

@@ -30,6 +30,7 @@ static void put_answer(struct dynkv_node *node, struct put_op *put)
     reply.results = dynkv_arena_calloc(&node->arena, put->item_count, sizeof *reply.results);
     for (uint32_t i = 0; i < put->item_count; i++)
         reply.results[i] = put->items[i].result;
+    reply.extent = extent_tell(node, &put->op.source, put->keyspace, &reply.extent_count);
     node_answer(node, &put->op.source, DYNKV_MESSAGE_PUT_REPLY, &reply);
     put->answered = true;
 }

@@ -25,6 +25,7 @@ struct scan_op {
     uint8_t flags;
     bool has_filter;
     struct dynkv_filter filter;
+    uint32_t matches; /* of the filter, at most; 0: all */
     struct dynkv_slice lower, upper, first_lower;
     uint32_t *partitions; /* from the cursor on */
     uint32_t partition_count;
@@ -88,6 +89,7 @@ static void scan_finish(struct dynkv_node *node, struct scan_op *scan)
         .now_ms = node->now_ms,
         .filter = scan->has_filter ? &scan->filter : NULL,
         .decides_conflicts = mutant_is(node, DYNKV_MUTANT_FILTER_CONFLICTS),
+        .matches = scan->matches,
     };
 
     if (scan->ring_version != dynkv_ring_version(node->ring)) {
@@ -95,15 +97,16 @@ static void scan_finish(struct dynkv_node *node, struct scan_op *scan)
         return;
     }
     scan_page_limit(&scan->page, DYNKV_SCAN_ITEMS_MAX, &scan->op.arena);
+    if (mutant_is(node, DYNKV_MUTANT_SCAN_UNSORTED))
+        scan->page.order = DYNKV_ORDER_PARTITION;
+    reply.entries = scan_page_entries(&scan->page, &choice, &scan->op.arena, &reply.entry_count);
     if (scan->page.is_cut) {
         reply.more = 1;
         reply.cursor_partition = scan->page.segments[scan->page.cut_segment].partition;
         reply.cursor_key = scan->page.cut_key;
     }
-    if (mutant_is(node, DYNKV_MUTANT_SCAN_UNSORTED))
-        scan->page.order = DYNKV_ORDER_PARTITION;
-    reply.entries = scan_page_entries(&scan->page, &choice, &scan->op.arena, &reply.entry_count);
     reply.examined = choice.examined;
+    reply.extent = extent_tell(node, &scan->op.source, scan->keyspace, &reply.extent_count);
     node->counters.scan_entries += reply.entry_count;
     node_answer(node, &scan->op.source, DYNKV_MESSAGE_SCAN_REPLY, &reply);
     scan_repair(node, scan);
@@ -487,6 +490,7 @@ void on_scan(struct dynkv_node *node, const struct source *source, uint32_t dead
     scan->n = keyspace->def.n;
     scan->r = body->r ? body->r : keyspace->def.r;
     scan->flags = body->flags;
+    scan->matches = body->filter.len ? body->matches : 0;
     if (scan_take_filter(scan, body->filter)) {
         scan_fail(node, &scan->op, DYNKV_INVALID,
                   "the scan's filter is none, or has too many columns, conditions or levels");

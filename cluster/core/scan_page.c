@@ -250,15 +250,12 @@ static struct listed *page_list(const struct scan_page *page, struct dynkv_arena
     return list;
 }
 
-void scan_page_limit(struct scan_page *page, uint32_t limit, struct dynkv_arena *arena)
+/* The page ends before this entry. */
+static void page_end_before(struct scan_page *page, const struct listed *end,
+                            struct dynkv_arena *arena)
 {
-    uint32_t count;
-    struct listed *list = page_list(page, arena, &count);
-    struct dynkv_slice first;
+    struct dynkv_slice first = end->entry->key; /* that does not belong to it any more */
 
-    if (count <= limit)
-        return;
-    first = list[limit].entry->key; /* that does not belong to it any more */
     if (page->order == DYNKV_ORDER_FALLING) {
         uint8_t *behind = dynkv_arena_calloc(arena, 1, first.len + 1);
 
@@ -266,8 +263,17 @@ void scan_page_limit(struct scan_page *page, uint32_t limit, struct dynkv_arena 
         first = dynkv_slice(behind, first.len + 1);
     }
     for (uint32_t i = 0; i < page->segment_count; i++)
-        if (page->segments[i].partition == list[limit].partition)
+        if (page->segments[i].partition == end->partition)
             scan_page_cut(page, i, first);
+}
+
+void scan_page_limit(struct scan_page *page, uint32_t limit, struct dynkv_arena *arena)
+{
+    uint32_t count;
+    struct listed *list = page_list(page, arena, &count);
+
+    if (count > limit)
+        page_end_before(page, &list[limit], arena);
 }
 
 static struct dynkv_slice entry_encode(const struct scan_entry *entry, bool strip,
@@ -297,7 +303,7 @@ static bool choice_leaves_out(const struct scan_choice *choice, const struct dyn
              DYNKV_FILTER_MAY_BE_TRUE);
 }
 
-struct dynkv_scan_entry *scan_page_entries(const struct scan_page *page, struct scan_choice *choice,
+struct dynkv_scan_entry *scan_page_entries(struct scan_page *page, struct scan_choice *choice,
                                            struct dynkv_arena *arena, uint32_t *count)
 {
     struct dynkv_buf scratch = {0};
@@ -309,6 +315,10 @@ struct dynkv_scan_entry *scan_page_entries(const struct scan_page *page, struct 
     for (uint32_t i = 0; i < listed; i++) {
         const struct scan_entry *entry = list[i].entry;
 
+        if (choice->matches && *count == choice->matches) {
+            page_end_before(page, &list[i], arena);
+            break;
+        }
         if (!(choice->flags & DYNKV_SCAN_DEAD_TOO) &&
             dynkv_object_is_dead(&entry->object, choice->now_ms))
             continue;

@@ -67,10 +67,11 @@ struct scan_choice {
     uint64_t now_ms;
     const struct dynkv_filter *filter; /* NULL: none */
     bool decides_conflicts;            /* a mutant's: by the first of several siblings */
+    uint32_t matches;                  /* entries at most; 0: all */
     uint32_t examined;                 /* entries that were looked at: counted here */
 };
-/* The entries of the page for the asker. */
-struct dynkv_scan_entry *scan_page_entries(const struct scan_page *page, struct scan_choice *choice,
+/* The entries of the page for the asker.  The page ends where there are as many as may be. */
+struct dynkv_scan_entry *scan_page_entries(struct scan_page *page, struct scan_choice *choice,
                                            struct dynkv_arena *arena, uint32_t *count);
 
 #endif

@@ -35,6 +35,7 @@ struct forest {
     uint64_t keyspace;
     bool ready;
     struct dynkv_merkle *trees; /* one a partition; NULL: no record was ever seen */
+    uint64_t keys, bytes;       /* in all of them, without the dead */
     uint32_t partition;         /* the cursor: everything before it is counted */
     struct dynkv_buf key;
 };
@@ -115,11 +116,24 @@ static bool value_is_tombstone(struct dynkv_merkle_value value)
     return value.digest && value.life == DYNKV_MERKLE_DEAD;
 }
 
+/* Adds one of the forest's trees to its totals, or takes it away. */
+static void forest_count(struct forest *forest, const struct dynkv_merkle *tree, int sign)
+{
+    uint64_t keys = dynkv_merkle_keys(tree) - tree->counts[DYNKV_MERKLE_DEAD];
+
+    forest->keys += sign > 0 ? keys : -keys;
+    forest->bytes += sign > 0 ? tree->bytes : -tree->bytes;
+}
+
 static void forest_replace(struct dynkv_node *node, struct forest *forest, uint32_t partition,
                            struct dynkv_slice key, struct dynkv_merkle_value before,
                            struct dynkv_merkle_value after)
 {
-    dynkv_merkle_replace(forest_tree(node, forest, partition), key, before, after);
+    struct dynkv_merkle *tree = forest_tree(node, forest, partition);
+
+    forest_count(forest, tree, -1);
+    dynkv_merkle_replace(tree, key, before, after);
+    forest_count(forest, tree, 1);
     node->counters.tombstones += value_is_tombstone(after);
     node->counters.tombstones -= value_is_tombstone(before);
 }
@@ -390,10 +404,13 @@ void tree_keyspace_dropped(struct dynkv_node *node, uint64_t keyspace)
 void tree_dropped(struct dynkv_node *node, uint64_t keyspace, uint32_t partition)
 {
     struct forest *forest = forest_find(node->trees, keyspace);
+    struct dynkv_merkle *tree;
 
     DYNKV_ASSERT(forest && forest->ready); /* or a page under way would count what is gone */
-    dynkv_merkle_fini(forest_tree(node, forest, partition));
-    *forest_tree(node, forest, partition) = (struct dynkv_merkle){0};
+    tree = forest_tree(node, forest, partition);
+    forest_count(forest, tree, -1);
+    dynkv_merkle_fini(tree);
+    *tree = (struct dynkv_merkle){0};
 }
 
 static bool keyspace_is_dropped(const struct dynkv_node *node, uint64_t id)
@@ -438,6 +455,17 @@ const struct dynkv_merkle *tree_all(const struct dynkv_node *node, uint64_t keys
     const struct forest *forest = forest_find(node->trees, keyspace);
 
     return forest ? forest->trees : NULL;
+}
+
+bool tree_total(const struct dynkv_node *node, uint64_t keyspace, uint64_t *keys, uint64_t *bytes)
+{
+    const struct forest *forest = forest_find(node->trees, keyspace);
+
+    if (!forest || !forest->ready)
+        return false;
+    *keys = forest->keys;
+    *bytes = forest->bytes;
+    return true;
 }
 
 const struct dynkv_merkle *tree_find(const struct dynkv_node *node, uint64_t keyspace,

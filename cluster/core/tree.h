@@ -32,6 +32,8 @@ void tree_tick(struct dynkv_node *node);
 bool tree_is_ready(const struct dynkv_node *node, uint64_t keyspace);
 /* The trees of all partitions, empty ones too; NULL: nothing is held of the keyspace. */
 const struct dynkv_merkle *tree_all(const struct dynkv_node *node, uint64_t keyspace);
+/* The keys that are not dead in all of them, with the bytes of keys and values; false: not ready. */
+bool tree_total(const struct dynkv_node *node, uint64_t keyspace, uint64_t *keys, uint64_t *bytes);
 /* NULL: nothing is held there. */
 const struct dynkv_merkle *tree_find(const struct dynkv_node *node, uint64_t keyspace,
                                      uint32_t partition);

@@ -7,7 +7,7 @@
 
 /* ---- constants ---- */
 
-enum filter_class { FILTER_INTEGER, FILTER_REAL, FILTER_BYTES, FILTER_NO_VALUE };
+enum filter_class { FILTER_INTEGER, FILTER_REAL, FILTER_BYTES, FILTER_DIGITS, FILTER_NO_VALUE };
 
 static enum filter_class type_class(enum dynkv_filter_type type)
 {
@@ -22,6 +22,8 @@ static enum filter_class type_class(enum dynkv_filter_type type)
     case DYNKV_FILTER_BYTEA:
     case DYNKV_FILTER_UUID:
         return FILTER_BYTES;
+    case DYNKV_FILTER_NUMERIC:
+        return FILTER_DIGITS;
     default:
         return FILTER_INTEGER;
     }
@@ -45,6 +47,8 @@ int dynkv_filter_compare(enum dynkv_filter_type type, const struct dynkv_filter_
         return real_compare(a->real, b->real);
     case FILTER_BYTES:
         return dynkv_slice_compare(a->bytes, b->bytes);
+    case FILTER_DIGITS:
+        return filter_numeric_compare(a->bytes, b->bytes);
     default:
         return 0;
     }
@@ -59,6 +63,7 @@ static void put_value(enum dynkv_filter_type type, const struct dynkv_filter_val
 
     switch (type_class(type)) {
     case FILTER_BYTES:
+    case FILTER_DIGITS:
         dynkv_put_bytes(out, value->bytes);
         return;
     case FILTER_REAL:
@@ -103,7 +108,7 @@ void dynkv_filter_encode(const struct dynkv_filter *filter, struct dynkv_buf *ou
     dynkv_put_varint(out, filter->column_count);
     for (uint32_t i = 0; i < filter->column_count; i++) {
         dynkv_put_u8(out, (uint8_t)filter->columns[i].type);
-        dynkv_put_varint(out, filter->columns[i].max_chars);
+        dynkv_put_varint(out, filter->columns[i].limit);
         dynkv_put_bytes(out, filter->columns[i].name);
     }
     put_node(filter, &filter->root, out);
@@ -134,17 +139,30 @@ static uint32_t get_count(struct decoder *decoder)
 static void get_value(struct decoder *decoder, enum dynkv_filter_type type,
                       struct dynkv_filter_value *value)
 {
+    enum filter_class class = type_class(type);
+    struct dynkv_slice number;
     uint64_t bits;
 
-    if (type_class(type) == FILTER_BYTES) {
+    if (class == FILTER_BYTES || class == FILTER_DIGITS) {
         value->bytes = dynkv_get_bytes(&decoder->in, DYNKV_FILTER_MAX);
+        if (class == FILTER_DIGITS && !decoder->in.failed &&
+            (!dynkv_filter_numeric(value->bytes, &number) || number.len != value->bytes.len))
+            decoder->in.failed = true;
         return;
     }
     bits = dynkv_get_u64(&decoder->in);
-    if (type_class(type) == FILTER_REAL)
+    if (class == FILTER_REAL)
         memcpy(&value->real, &bits, sizeof value->real);
     else
         value->integer = (int64_t)bits;
+}
+
+/* Whether columns of that type can be asked so. */
+static bool op_fits(enum dynkv_filter_op op, enum dynkv_filter_type type)
+{
+    if (op == DYNKV_FILTER_LIKE || op == DYNKV_FILTER_STARTS_WITH)
+        return type == DYNKV_FILTER_TEXT;
+    return op == DYNKV_FILTER_IS_NULL || type_class(type) != FILTER_NO_VALUE;
 }
 
 static void get_column(struct decoder *decoder, struct dynkv_filter_node *node)
@@ -152,9 +170,7 @@ static void get_column(struct decoder *decoder, struct dynkv_filter_node *node)
     uint64_t column = dynkv_get_varint(&decoder->in);
     const struct dynkv_filter *filter = decoder->filter;
 
-    if (column >= filter->column_count ||
-        (node->op != DYNKV_FILTER_IS_NULL &&
-         type_class(filter->columns[column].type) == FILTER_NO_VALUE))
+    if (column >= filter->column_count || !op_fits(node->op, filter->columns[column].type))
         decoder->in.failed = true;
     else
         node->column = (uint32_t)column;
@@ -215,6 +231,8 @@ static void get_node(struct decoder *decoder, struct dynkv_filter_node *node, ui
     case DYNKV_FILTER_GE:
     case DYNKV_FILTER_GT:
     case DYNKV_FILTER_IN:
+    case DYNKV_FILTER_LIKE:
+    case DYNKV_FILTER_STARTS_WITH:
         get_column(decoder, node);
         get_values(decoder, node);
         return;
@@ -236,12 +254,12 @@ static void get_columns(struct decoder *decoder)
     for (uint32_t i = 0; i < filter->column_count; i++) {
         struct dynkv_filter_column *column = &filter->columns[i];
         uint8_t type = dynkv_get_u8(&decoder->in);
-        uint64_t max_chars = dynkv_get_varint(&decoder->in);
+        uint64_t limit = dynkv_get_varint(&decoder->in);
 
-        if (type < DYNKV_FILTER_ANY || type > DYNKV_FILTER_TIMESTAMPTZ || max_chars > UINT32_MAX)
+        if (type < DYNKV_FILTER_ANY || type > DYNKV_FILTER_TYPE_LAST || limit > UINT32_MAX)
             decoder->in.failed = true;
         column->type = (enum dynkv_filter_type)type;
-        column->max_chars = (uint32_t)max_chars;
+        column->limit = (uint32_t)limit;
         column->name = dynkv_get_bytes(&decoder->in, DYNKV_FILTER_MAX);
     }
 }
@@ -340,6 +358,25 @@ static uint8_t test_in(const struct filter_cell *cell, enum dynkv_filter_type ty
     return missed;
 }
 
+/* A comparison with a cell that is not NULL. */
+static uint8_t test_value(const struct filter_cell *cell, enum dynkv_filter_type type,
+                          const struct dynkv_filter_node *node)
+{
+    switch (node->op) {
+    case DYNKV_FILTER_IN:
+        return test_in(cell, type, node);
+    case DYNKV_FILTER_LIKE:
+    case DYNKV_FILTER_STARTS_WITH:
+        if (cell->known != FILTER_IS_KNOWN)
+            return T | F;
+        return node->op == DYNKV_FILTER_LIKE
+                   ? filter_like(cell->value.bytes, node->values[0].bytes)
+                   : filter_starts_with(cell->value.bytes, node->values[0].bytes);
+    default:
+        return test_comparison(cell, type, node);
+    }
+}
+
 static uint8_t test_column(const struct filter_cells *cells, const struct dynkv_filter_node *node)
 {
     const struct filter_cell *cell = &cells->cells[node->column];
@@ -354,8 +391,7 @@ static uint8_t test_column(const struct filter_cells *cells, const struct dynkv_
         return N;
     if (cell->known == FILTER_IS_UNKNOWN)
         return DYNKV_FILTER_MAY_BE_ANY;
-    return node->op == DYNKV_FILTER_IN ? test_in(cell, type, node)
-                                       : test_comparison(cell, type, node);
+    return test_value(cell, type, node);
 }
 
 static uint8_t test_node(const struct filter_cells *cells, const struct dynkv_filter_node *node)

@@ -9,7 +9,8 @@
  * misses a row.
  *
  * What the types mean is PostgreSQL's: NaN is the greatest float and equal to itself, infinity is a date,
- * text is compared by its UTF-8 bytes, and a comparison with NULL is null.
+ * text is compared by its UTF-8 bytes, LIKE takes a character at a time, numeric is as exact as its digits,
+ * and a comparison with NULL is null.
  *
  * Bytes (see docs/protocol.md): u8 version, u8 format, columns, then the tree in prefix order.  They come
  * from outside: dynkv_filter_decode takes nothing on trust, and equal filters have equal bytes.
@@ -46,11 +47,15 @@ enum dynkv_filter_type {
     DYNKV_FILTER_DATE,        /* integer: days since 2000-01-01 */
     DYNKV_FILTER_TIMESTAMP,   /* integer: microseconds since then */
     DYNKV_FILTER_TIMESTAMPTZ, /* the same, in UTC; infinities of all three: INT64_MIN, INT64_MAX */
+    DYNKV_FILTER_NUMERIC,     /* bytes: digits, as dynkv_filter_numeric gives them */
+    DYNKV_FILTER_TYPE_LAST = DYNKV_FILTER_NUMERIC,
 };
 
 struct dynkv_filter_column {
     enum dynkv_filter_type type;
-    uint32_t max_chars; /* of TEXT: longer ones are not what the column would show; 0: no limit */
+    /* What is beyond it is not what the column would show; 0: no limit.  Of TEXT: characters.  Of NUMERIC:
+     * digits << 16 | how many of them stand behind the point. */
+    uint32_t limit;
     struct dynkv_slice name;
 };
 
@@ -72,7 +77,9 @@ enum dynkv_filter_op {
     DYNKV_FILTER_LE,
     DYNKV_FILTER_GE,
     DYNKV_FILTER_GT,
-    DYNKV_FILTER_IN, /* column, values rising, each once; has_null: and NULL */
+    DYNKV_FILTER_IN,          /* column, values rising, each once; has_null: and NULL */
+    DYNKV_FILTER_LIKE,        /* column (TEXT), the pattern; its escape is a backslash */
+    DYNKV_FILTER_STARTS_WITH, /* column (TEXT), the beginning */
 };
 
 struct dynkv_filter_node {
@@ -100,6 +107,12 @@ enum {
     DYNKV_FILTER_MAY_BE_ANY = 7,
 };
 
+/*
+ * What does not change the value of a decimal number is cut off its text, so that equal numbers have equal
+ * bytes: the constant that filters take for it.  Borrows from the text, which is as PostgreSQL writes a
+ * numeric; false: it is not.
+ */
+bool dynkv_filter_numeric(struct dynkv_slice text, struct dynkv_slice *out);
 /* The order of a type's constants: <0, 0, >0. */
 int dynkv_filter_compare(enum dynkv_filter_type type, const struct dynkv_filter_value *a,
                          const struct dynkv_filter_value *b);

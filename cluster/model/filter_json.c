@@ -243,13 +243,20 @@ static bool number_exact(const struct number *number, double *real)
 }
 
 static void cell_number(struct filter_cell *cell, const struct dynkv_filter_column *column,
-                        const struct number *number)
+                        const struct number *number, struct dynkv_slice text,
+                        struct dynkv_arena *arena)
 {
     double real = (double)number->digits, exact, margin;
 
+    if (column->type == DYNKV_FILTER_NUMERIC) {
+        filter_cell_text(cell, column, text, arena);
+        return;
+    }
+
     if (number->is_integer && number->count <= DIGITS_MAX) {
         filter_cell_int(cell, column,
-                        number->is_negative ? -(int64_t)number->digits : (int64_t)number->digits);
+                        number->is_negative ? -(int64_t)number->digits : (int64_t)number->digits,
+                        arena);
         if (cell->known == FILTER_IS_KNOWN)
             return;
     }
@@ -331,10 +338,12 @@ static bool get_value(struct filter_cells *cells, struct dynkv_cursor *in, struc
             cell->known = FILTER_IS_NULL;
         return take_word(in, "null");
     default:
+        text.data = in->at;
         if (!get_number(in, &number))
             return false;
+        text.len = (size_t)(in->at - text.data);
         if (cell)
-            cell_number(cell, column, &number);
+            cell_number(cell, column, &number, text, cells->arena);
         return true;
     }
 }

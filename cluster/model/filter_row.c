@@ -132,7 +132,7 @@ static void cell_take(struct filter_cell *cell, const struct dynkv_filter_column
         filter_cell_bool(cell, column, item->integer != 0);
         break;
     case ITEM_INT:
-        filter_cell_int(cell, column, item->integer);
+        filter_cell_int(cell, column, item->integer, arena);
         break;
     case ITEM_REAL:
         filter_cell_real(cell, column, item->real);

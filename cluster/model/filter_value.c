@@ -63,13 +63,36 @@ void filter_cell_bool(struct filter_cell *cell, const struct dynkv_filter_column
 
 /* ---- numbers ---- */
 
+/* A number's text, which lives as long as the cell. */
+static void cell_set_numeric(struct filter_cell *cell, const struct dynkv_filter_column *column,
+                             struct dynkv_slice text)
+{
+    struct dynkv_slice number;
+
+    if (dynkv_filter_numeric(text, &number) && filter_numeric_fits(number, column->limit))
+        cell_set_bytes(cell, number);
+}
+
+static struct dynkv_slice integer_text(int64_t integer, struct dynkv_arena *arena)
+{
+    uint8_t *end = (uint8_t *)dynkv_arena_alloc(arena, 20) + 20, *at = end;
+    uint64_t left = integer < 0 ? -(uint64_t)integer : (uint64_t)integer;
+
+    do
+        *--at = (uint8_t)('0' + left % 10);
+    while (left /= 10);
+    if (integer < 0)
+        *--at = '-';
+    return dynkv_slice(at, (size_t)(end - at));
+}
+
 static bool is_within(int64_t integer, int64_t limit)
 {
     return integer >= -limit && integer <= limit;
 }
 
 void filter_cell_int(struct filter_cell *cell, const struct dynkv_filter_column *column,
-                     int64_t integer)
+                     int64_t integer, struct dynkv_arena *arena)
 {
     switch (column->type) {
     case DYNKV_FILTER_INT2:
@@ -90,6 +113,9 @@ void filter_cell_int(struct filter_cell *cell, const struct dynkv_filter_column 
     case DYNKV_FILTER_FLOAT8:
         if (is_within(integer, DOUBLE_EXACT_MAX))
             cell_set_real(cell, (double)integer);
+        break;
+    case DYNKV_FILTER_NUMERIC:
+        cell_set_numeric(cell, column, integer_text(integer, arena));
         break;
     default:
         break;
@@ -330,7 +356,7 @@ void filter_cell_text(struct filter_cell *cell, const struct dynkv_filter_column
 
     switch (column->type) {
     case DYNKV_FILTER_TEXT:
-        if (count_chars(text, &chars) && (!column->max_chars || chars <= column->max_chars))
+        if (count_chars(text, &chars) && (!column->limit || chars <= column->limit))
             cell_set_bytes(cell, text);
         break;
     case DYNKV_FILTER_BYTEA:
@@ -351,6 +377,9 @@ void filter_cell_text(struct filter_cell *cell, const struct dynkv_filter_column
     case DYNKV_FILTER_FLOAT4:
     case DYNKV_FILTER_FLOAT8:
         text_is_real(cell, text);
+        break;
+    case DYNKV_FILTER_NUMERIC:
+        cell_set_numeric(cell, column, text);
         break;
     default:
         break;

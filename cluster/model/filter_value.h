@@ -38,7 +38,7 @@ struct filter_cell *filter_cell_meet(struct filter_cells *cells, struct dynkv_sl
 void filter_cell_bool(struct filter_cell *cell, const struct dynkv_filter_column *column,
                       bool flag);
 void filter_cell_int(struct filter_cell *cell, const struct dynkv_filter_column *column,
-                     int64_t integer);
+                     int64_t integer, struct dynkv_arena *arena);
 void filter_cell_real(struct filter_cell *cell, const struct dynkv_filter_column *column,
                       double real);
 /* A number of which is known that it lies between these two, both finite. */
@@ -53,6 +53,15 @@ void filter_cell_bytes(struct filter_cell *cell, const struct dynkv_filter_colum
 /* Both fill the cells; false: the value is no such thing. */
 bool filter_read_row(struct filter_cells *cells, struct dynkv_slice value);
 bool filter_read_json(struct filter_cells *cells, struct dynkv_slice value);
+
+/* What a text is to a pattern (LIKE), or to a beginning: a set of results.  The text is UTF-8. */
+uint8_t filter_like(struct dynkv_slice text, struct dynkv_slice pattern);
+uint8_t filter_starts_with(struct dynkv_slice text, struct dynkv_slice prefix);
+
+/* Of numbers as dynkv_filter_numeric gives them: <0, 0, >0. */
+int filter_numeric_compare(struct dynkv_slice a, struct dynkv_slice b);
+/* Whether a column with that limit shows such a number as it is. */
+bool filter_numeric_fits(struct dynkv_slice number, uint32_t limit);
 
 /* A moment's text, ISO 8601 as PostgreSQL writes it; false: any other form. */
 bool filter_parse_moment(enum dynkv_filter_type type, struct dynkv_slice text, int64_t *out);

@@ -40,9 +40,9 @@ struct dynkv_merkle_value dynkv_merkle_value(const struct dynkv_object *object)
     for (uint32_t i = 0; i < object->sibling_count; i++) {
         const struct dynkv_sibling *sibling = &object->siblings[i];
 
-        value.bytes += sibling->value.len;
         if (sibling->flags & DYNKV_SIBLING_TOMBSTONE)
             continue;
+        value.bytes += (uint32_t)sibling->value.len;
         if (!sibling->expires_at_ms)
             value.life = DYNKV_MERKLE_LIVE;
         else if (value.life == DYNKV_MERKLE_DEAD)
@@ -156,6 +156,11 @@ static uint64_t entry_hash(struct dynkv_slice key, struct dynkv_merkle_value val
     return value.digest ? dynkv_hash(key, value.digest) : 0;
 }
 
+static uint64_t entry_bytes(struct dynkv_slice key, struct dynkv_merkle_value value)
+{
+    return value.digest && value.life != DYNKV_MERKLE_DEAD ? key.len + value.bytes : 0;
+}
+
 void dynkv_merkle_replace(struct dynkv_merkle *tree, struct dynkv_slice key,
                           struct dynkv_merkle_value before, struct dynkv_merkle_value after)
 {
@@ -164,12 +169,10 @@ void dynkv_merkle_replace(struct dynkv_merkle *tree, struct dynkv_slice key,
     if (before.digest) {
         DYNKV_ASSERT(tree->counts[before.life] > 0);
         tree->counts[before.life]--;
-        tree->bytes -= key.len + before.bytes;
     }
-    if (after.digest) {
+    if (after.digest)
         tree->counts[after.life]++;
-        tree->bytes += key.len + after.bytes;
-    }
+    tree->bytes += entry_bytes(key, after) - entry_bytes(key, before);
     if (delta) {
         tree->root += delta;
         if (tree->dense)

@@ -44,7 +44,7 @@ enum dynkv_merkle_life {
 struct dynkv_merkle_value {
     uint64_t digest; /* dynkv_object_digest */
     enum dynkv_merkle_life life;
-    uint64_t bytes; /* of its values */
+    uint32_t bytes; /* of its values */
 };
 
 struct dynkv_merkle_value dynkv_merkle_value(const struct dynkv_object *object);
@@ -53,7 +53,7 @@ struct dynkv_merkle_value dynkv_merkle_value(const struct dynkv_object *object);
 struct dynkv_merkle {
     uint64_t root;
     uint64_t counts[DYNKV_MERKLE_LIVES]; /* keys, by their life */
-    uint64_t bytes;                      /* of keys and values */
+    uint64_t bytes;                      /* of keys and values, without the dead */
     struct merkle_leaf *sparse;          /* rising by index; NULL when dense */
     uint64_t *dense;                     /* all nodes but the root, level after level */
     uint32_t sparse_count, sparse_cap;

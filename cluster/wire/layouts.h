@@ -59,6 +59,7 @@ DYNKV_MESSAGES(LAYOUT_DECLARE)
 extern const struct dynkv_layout dynkv_layout_accuser;
 extern const struct dynkv_layout dynkv_layout_member;
 extern const struct dynkv_layout dynkv_layout_keyspace_info;
+extern const struct dynkv_layout dynkv_layout_extent;
 extern const struct dynkv_layout dynkv_layout_scan_entry;
 extern const struct dynkv_layout dynkv_layout_place;
 extern const struct dynkv_layout dynkv_layout_ring_table;

@@ -117,6 +117,12 @@ static const struct dynkv_field keyspace_info_fields[] = {
 };
 LAYOUT(keyspace_info)
 
+static const struct dynkv_field extent_fields[] = {
+    U64(extent, keys),
+    U64(extent, bytes),
+};
+LAYOUT(extent)
+
 static const struct dynkv_field keyspace_open_fields[] = {
     BYTES(keyspace_open, name, DYNKV_NAME_MAX),
     U8(keyspace_open, flags),
@@ -137,5 +143,6 @@ LAYOUT_EMPTY(keyspace_list)
 
 static const struct dynkv_field keyspace_reply_fields[] = {
     LIST(keyspace_reply, keyspaces, keyspace_count, keyspace_info, DYNKV_KEYSPACES_MAX),
+    LIST(keyspace_reply, extent, extent_count, extent, 1),
 };
 LAYOUT(keyspace_reply)

@@ -28,6 +28,7 @@ static LAYOUT(get_result)
 
     static const struct dynkv_field get_reply_fields[] = {
         LIST(get_reply, results, result_count, get_result, DYNKV_BATCH_ITEMS_MAX),
+        LIST(get_reply, extent, extent_count, extent, 1),
 };
 LAYOUT(get_reply)
 
@@ -65,6 +66,7 @@ static LAYOUT(put_result)
 
     static const struct dynkv_field put_reply_fields[] = {
         LIST(put_reply, results, result_count, put_result, DYNKV_BATCH_ITEMS_MAX),
+        LIST(put_reply, extent, extent_count, extent, 1),
 };
 LAYOUT(put_reply)
 
@@ -90,6 +92,7 @@ static LAYOUT(partition_range)
         U32(scan, limit_bytes),
         U8(scan, order),
         BYTES(scan, filter, DYNKV_FILTER_MAX),
+        U32(scan, matches),
 };
 LAYOUT(scan)
 
@@ -107,6 +110,7 @@ static const struct dynkv_field scan_reply_fields[] = {
     U32(scan_reply, cursor_partition),
     BYTES(scan_reply, cursor_key, BOUND_MAX),
     U32(scan_reply, examined),
+    LIST(scan_reply, extent, extent_count, extent, 1),
 };
 LAYOUT(scan_reply)
 

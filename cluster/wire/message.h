@@ -254,10 +254,22 @@ struct dynkv_keyspace_list {
     uint8_t unused;
 };
 
+/*
+ * What a keyspace holds in the whole cluster, each key once, as the node that answers reckons it from what it
+ * holds itself.  Without tombstones; with what has expired and is not a tombstone yet.  A list of them has
+ * at most one; none where the node cannot tell.
+ */
+struct dynkv_extent {
+    uint64_t keys;
+    uint64_t bytes; /* of keys and values */
+};
+
 struct dynkv_keyspace_reply {
     struct dynkv_keyspace_info
         *keyspaces; /* one for OPEN and DROP; all that are not dropped for LIST */
     uint32_t keyspace_count;
+    struct dynkv_extent *extent; /* for OPEN */
+    uint32_t extent_count;
 };
 
 /* ---- data ---- */
@@ -291,6 +303,8 @@ struct dynkv_get_result {
 struct dynkv_get_reply {
     struct dynkv_get_result *results; /* one an item, in their order */
     uint32_t result_count;
+    struct dynkv_extent *extent; /* of the keyspace; to clients */
+    uint32_t extent_count;
 };
 
 enum dynkv_put_flag {
@@ -341,6 +355,8 @@ struct dynkv_put_result {
 struct dynkv_put_reply {
     struct dynkv_put_result *results; /* one an item, in their order */
     uint32_t result_count;
+    struct dynkv_extent *extent; /* of the keyspace; to clients */
+    uint32_t extent_count;
 };
 
 enum dynkv_scan_flag {
@@ -379,6 +395,8 @@ struct dynkv_scan {
     /* Not empty: an encoded filter (model/filter.h).  Of keys with one sibling, alive, those of which it
      * cannot be true are left out; limit and limit_bytes count them all the same. */
     struct dynkv_slice filter;
+    uint32_t
+        matches; /* with a filter: entries that it leaves, at most; 0: as many as limit lets come */
 };
 
 struct dynkv_scan_entry {
@@ -394,7 +412,9 @@ struct dynkv_scan_reply {
     uint8_t more; /* not the end: ask again with this cursor (entries may be empty all the same) */
     uint32_t cursor_partition;
     struct dynkv_slice cursor_key;
-    uint32_t examined; /* entries, with those that the filter has left out */
+    uint32_t examined;           /* entries, with those that the filter has left out */
+    struct dynkv_extent *extent; /* of the keyspace; to clients */
+    uint32_t extent_count;
 };
 
 struct dynkv_repair_item {

@@ -85,6 +85,19 @@ static void put_pattern(struct generator *g)
     put(g, " %s", patterns[below(g, 14)]);
 }
 
+/* A pattern for a column of the value: whatever pieces come together, with and without an escape. */
+static void put_wild_pattern(struct generator *g)
+{
+    static const char *const pieces[] = {"%",   "%",   "_",    "a",      "b",      "c", "abc",
+                                         "\\%", "\\_", "\\\\", "\u00e9", "\u672c", " ", "1"};
+    unsigned count = below(g, 6);
+
+    put(g, one_in(g, 4) ? " NOT LIKE '" : one_in(g, 6) ? " ^@ '" : " LIKE '");
+    for (unsigned i = 0; i < count; i++)
+        put(g, "%s", pieces[below(g, sizeof pieces / sizeof pieces[0])]);
+    put(g, one_in(g, 8) ? "' || ''" : "'");
+}
+
 /* One condition on one key column. */
 static void put_bound(struct generator *g, const char *alias, const struct column *column)
 {
@@ -277,6 +290,10 @@ static void put_comparison(struct generator *g, const struct scope *scope, unsig
         put(g, "%s", column->name);
     else
         expression(g, scope, type, depth);
+    if ((type == TYPE_TEXT || type == TYPE_VARCHAR) && one_in(g, 3)) {
+        put_wild_pattern(g);
+        return;
+    }
     switch (below(g, 7)) {
     case 0:
         put(g, one_in(g, 2) ? " IS NULL" : " IS NOT NULL");

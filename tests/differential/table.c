@@ -191,12 +191,13 @@ static void add_foreign_options(const struct table *table, const char *part,
     text_add(
         out,
         "', format '%s', on_insert '%s', fetch_size '%s', batch_size '%s', fdw_startup_cost '%s', "
-        "write_mode '%s', ",
+        "fdw_tuple_cost '%s', write_mode '%s', ",
         table->is_raw    ? "raw"
         : table->is_json ? "json"
                          : "row",
         table->is_put ? "put" : "error", sizes[pick(random, 6)], sizes[pick(random, 6)],
-        costs[pick(random, 4)], table->is_immediate ? "immediate" : "transaction");
+        costs[pick(random, 4)], pick(random, 2) ? "0.3" : "1000" /* rather by key */,
+        table->is_immediate ? "immediate" : "transaction");
     if (strcmp(conflict, "resolver") == 0)
         text_add(out, "resolver 'foreign_%u.resolve_%s%s')", worker, table->name, part);
     else

@@ -176,16 +176,24 @@ static void write_filter(const char *directory, unsigned number, enum dynkv_filt
     static const char json[] = "{\"n\": -12.5e3, \"t\": \"a\\u00e9\", \"x\": [null, {}]}";
     struct dynkv_filter_column columns[] = {{type, 0, dynkv_slice_text("n")},
                                             {DYNKV_FILTER_TEXT, 3, dynkv_slice_text("t")}};
-    struct dynkv_filter_value values[] = {
-        {(int64_t)dynkv_random_below(random, 1000), 1.5, dynkv_slice_text("abc")},
-        {1000, 2.5, dynkv_slice_text("abd")}};
+    bool is_numeric = type == DYNKV_FILTER_NUMERIC;
+    struct dynkv_filter_value values[] = {{(int64_t)dynkv_random_below(random, 1000), 1.5,
+                                           dynkv_slice_text(is_numeric ? "-12.5" : "abc")},
+                                          {1000, 2.5, dynkv_slice_text("abd")}};
+    struct dynkv_filter_value texts[] = {{.bytes = dynkv_slice_text("abc")},
+                                         {.bytes = dynkv_slice_text("abd")}};
+    struct dynkv_filter_value pattern = {.bytes = dynkv_slice_text("%a_\\c%")};
     struct dynkv_filter_node not_null = {.op = DYNKV_FILTER_IS_NULL};
     struct dynkv_filter_node some[] = {
         {.op = (enum dynkv_filter_op)(DYNKV_FILTER_EQ + number % 5),
          .column = type < DYNKV_FILTER_BOOL,
          .values = values,
          .value_count = 1},
-        {.op = DYNKV_FILTER_IN, .column = 1, .values = values, .value_count = 2},
+        {.op = DYNKV_FILTER_IN, .column = 1, .values = texts, .value_count = 2},
+        {.op = number % 2 ? DYNKV_FILTER_LIKE : DYNKV_FILTER_STARTS_WITH,
+         .column = 1,
+         .values = &pattern,
+         .value_count = 1},
         {.op = DYNKV_FILTER_NOT, .children = &not_null, .child_count = 1},
         {.op = DYNKV_FILTER_NULL},
     };
@@ -195,7 +203,7 @@ static void write_filter(const char *directory, unsigned number, enum dynkv_filt
         .column_count = 2,
         .root = {.op = number % 2 ? DYNKV_FILTER_AND : DYNKV_FILTER_OR,
                  .children = some,
-                 .child_count = 4},
+                 .child_count = 5},
     };
     struct dynkv_buf encoded = {0}, bytes = {0};
 
@@ -214,7 +222,7 @@ static void write_filters(const char *directory, struct dynkv_random *random)
 {
     unsigned number = 0;
 
-    for (int type = DYNKV_FILTER_ANY; type <= DYNKV_FILTER_TIMESTAMPTZ; type++) {
+    for (int type = DYNKV_FILTER_ANY; type <= DYNKV_FILTER_TYPE_LAST; type++) {
         write_filter(directory, number++, DYNKV_FILTER_ROW, (enum dynkv_filter_type)type, random);
         write_filter(directory, number++, DYNKV_FILTER_JSON, (enum dynkv_filter_type)type, random);
     }

@@ -428,6 +428,53 @@ static void what_is_expected_is_hardly_exceeded(void **state)
     fake_cluster_stop(cluster);
 }
 
+/* More is looked at than is expected to be left: pages begin as large as that, and end at what is expected. */
+static void with_a_filter_a_node_sends_no_more_than_is_expected(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+    struct dynkv_scan_options options = {.expected = 10,
+                                         .examined = 200,
+                                         .filter = dynkv_slice_text("any"),
+                                         .deadline_ms = FAKE_WAIT_MS};
+    struct dynkv_scan_handle *scan;
+    struct tally tally = {0};
+
+    (void)state;
+    fill(cluster);
+    scan = dynkv_scan_start(client, fake_keyspace(), &options);
+    assert_int_equal(read_on(scan, &tally, 10), DYNKV_SCAN_ITEM);
+    assert_int_equal(fake_messages(cluster, FAKE_ANY, DYNKV_MESSAGE_SCAN), 1);
+    assert_int_equal(dynkv_scan_received(scan).entries, 10);
+    assert_int_equal(read_on(scan, &tally, UINT32_MAX), DYNKV_SCAN_END);
+    assert_all_once(&tally);
+    dynkv_scan_free(scan);
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
+static void what_a_keyspace_holds_is_learnt_from_replies(void **state)
+{
+    struct fake_cluster *cluster = fake_cluster_start(3, "tcp");
+    struct dynkv_client *client = fake_client(cluster);
+    struct dynkv_scan_handle *scan;
+    struct tally tally = {0};
+    struct dynkv_extent extent;
+
+    (void)state;
+    fill(cluster);
+    assert_false(dynkv_keyspace_extent(client, fake_keyspace(), &extent));
+    scan = dynkv_scan_start(client, fake_keyspace(), NULL);
+    assert_int_equal(read_on(scan, &tally, UINT32_MAX), DYNKV_SCAN_END);
+    dynkv_scan_free(scan);
+    assert_true(dynkv_keyspace_extent(client, fake_keyspace(), &extent));
+    assert_int_equal(extent.keys, KEYS);
+    assert_int_equal(extent.bytes, KEYS * strlen("key0000"));
+    assert_false(dynkv_keyspace_extent(client, fake_keyspace() + 1, &extent));
+    dynkv_client_free(client);
+    fake_cluster_stop(cluster);
+}
+
 /* ---- parts ---- */
 
 static void parts_of_the_partitions_make_up_the_whole(void **state)
@@ -504,6 +551,8 @@ int main(void)
         cmocka_unit_test(by_key_a_page_that_comes_while_taking_is_seen),
         cmocka_unit_test(by_key_an_error_ends_the_scan),
         cmocka_unit_test(what_is_expected_is_hardly_exceeded),
+        cmocka_unit_test(with_a_filter_a_node_sends_no_more_than_is_expected),
+        cmocka_unit_test(what_a_keyspace_holds_is_learnt_from_replies),
         cmocka_unit_test(parts_of_the_partitions_make_up_the_whole),
         cmocka_unit_test(a_scan_may_be_left_in_the_middle),
         cmocka_unit_test(a_prefix_ends_before_the_next_string),

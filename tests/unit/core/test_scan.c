@@ -439,6 +439,42 @@ static void a_filter_leaves_out_what_does_not_match_and_says_how_much_it_examine
     cluster_free(c);
 }
 
+/* Pages end at so many matches, wherever the page would have; no entry is missed between them. */
+static void a_page_ends_where_it_has_as_many_matches_as_asked_for(void **state)
+{
+    static const uint8_t orders[] = {DYNKV_ORDER_PARTITION, DYNKV_ORDER_RISING,
+                                     DYNKV_ORDER_FALLING};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof orders; i++) {
+        struct cluster *c = cluster_new(3, 16);
+        uint64_t ks = fill_numbers(c);
+        struct dynkv_scan body = filter_scan(c, ks, dynkv_slice(NULL, 0));
+        uint32_t entries = 0, examined = 0, pages = 0;
+        struct dynkv_envelope envelope;
+        union dynkv_body reply;
+
+        body.limit = 0;
+        body.matches = 7;
+        body.order = orders[i];
+        do {
+            assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_SCAN, &body, 3000, &envelope, &reply));
+            assert_int_equal(envelope.type, DYNKV_MESSAGE_SCAN_REPLY);
+            assert_in_range(reply.scan_reply.entry_count, reply.scan_reply.more ? 7 : 0, 7);
+            entries += reply.scan_reply.entry_count;
+            examined += reply.scan_reply.examined;
+            pages++;
+            body.has_cursor = 1;
+            body.cursor_partition = reply.scan_reply.cursor_partition;
+            body.cursor_key = dynkv_slice_copy(reply.scan_reply.cursor_key, cluster_arena(c));
+        } while (reply.scan_reply.more);
+        assert_int_equal(entries, KEYS - 100);
+        assert_int_equal(examined, KEYS);
+        assert_in_range(pages, entries / 7, entries / 7 + 1);
+        cluster_free(c);
+    }
+}
+
 /* What the asked node has missed is known when the filter is asked, and siblings are nobody's but the asker's. */
 static void a_filter_is_asked_when_the_replicas_agree_and_of_one_value(void **state)
 {
@@ -497,6 +533,7 @@ int main(void)
         cmocka_unit_test(a_scan_goes_on_when_the_verifying_replica_dies),
         cmocka_unit_test(impossible_scans_are_refused),
         cmocka_unit_test(a_filter_leaves_out_what_does_not_match_and_says_how_much_it_examined),
+        cmocka_unit_test(a_page_ends_where_it_has_as_many_matches_as_asked_for),
         cmocka_unit_test(a_filter_is_asked_when_the_replicas_agree_and_of_one_value),
         cmocka_unit_test(a_filter_that_is_none_is_refused),
     };

@@ -47,6 +47,7 @@ static void assert_same_tree(const struct dynkv_merkle *a, const struct dynkv_me
             assert_int_equal(dynkv_merkle_node(a, level, i), dynkv_merkle_node(b, level, i));
     for (int life = 0; life < DYNKV_MERKLE_LIVES; life++)
         assert_int_equal(a ? a->counts[life] : 0, b ? b->counts[life] : 0);
+    assert_int_equal(a ? a->bytes : 0, b ? b->bytes : 0);
 }
 
 /* Returns the number of records. */

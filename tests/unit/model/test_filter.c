@@ -3,8 +3,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "model/filter.h"
 
 #define T   DYNKV_FILTER_MAY_BE_TRUE
@@ -296,6 +298,260 @@ static void sets_hold_what_three_valued_logic_may_give(void **state)
     }
 }
 
+/* ---- patterns ---- */
+
+static uint8_t like(const char *text, const char *pattern)
+{
+    char item[64];
+    size_t len = strlen(text);
+
+    item[0] = (char)(0xa0 | len);
+    memcpy(item + 1, text, len);
+    return row(DYNKV_FILTER_TEXT, item, len + 1, DYNKV_FILTER_LIKE,
+               (struct dynkv_filter_value){.bytes = dynkv_slice_text(pattern)});
+}
+
+static void patterns_fit_as_in_postgres(void **state)
+{
+    static const struct {
+        const char *text, *pattern;
+        uint8_t set;
+    } cases[] = {
+        {"", "", T},
+        {"", "%", T},
+        {"", "_", F},
+        {"a", "", F},
+        {"abc", "abc", T},
+        {"abc", "ab", F},
+        {"abc", "abcd", F},
+        {"abc", "ab%", T},
+        {"abc", "%bc", T},
+        {"abc", "%b%", T},
+        {"abc", "%d%", F},
+        {"abc", "a_c", T},
+        {"abc", "a__c", F},
+        {"abc", "___", T},
+        {"abc", "_%_", T},
+        {"a", "_%_", F},
+        {"abc", "%%%", T},
+        {"abc", "%%c", T},
+        {"aab", "%ab", T},
+        {"aaab", "%aab", T},
+        {"abab", "%ab%ab", T},
+        {"aba", "%ab%ab", F},
+        {"mississippi", "%iss%ip%i", T},
+        {"mississippi", "m%iss_ss%", T},
+        {"mississippi", "m%iss__ss%", F},
+        {"100%", "100\\%", T},
+        {"1000", "100\\%", F},
+        {"a_c", "a\\_c", T},
+        {"abc", "a\\_c", F},
+        {"a\\c", "a\\\\c", T},
+        {"abc", "\\a\\b\\c", T},
+        /* One character, however many bytes it has. */
+        {"\xc3\xa9", "_", T},
+        {"\xc3\xa9", "__", F},
+        {"\xe2\x82\xac"
+         "5",
+         "_5", T},
+        {"\xf0\x9f\x98\x80!", "_!", T},
+        {"x\xc3\xa9y", "%\xc3\xa9%", T},
+        {"x\xc3\xa8y", "%\xc3\xa9%", F},
+        {"\xc3\xa9\xc3\xa9", "%_\xc3\xa9", T},
+        {"\xc3\xa9", "\\\xc3\xa9", T},
+        /* Where it is an error in PostgreSQL, PostgreSQL is left to say so. */
+        {"abc", "abc\\", T | F},
+        {"abc", "abc\\\\", F},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (like(cases[i].text, cases[i].pattern) != cases[i].set)
+            fail_msg("\"%s\" LIKE \"%s\" is not %u", cases[i].text, cases[i].pattern, cases[i].set);
+    assert_int_equal(ROW(TEXT, "\xc0", LIKE, .bytes = dynkv_slice_text("%")), N);
+    assert_int_equal(ROW(TEXT, "\x05", LIKE, .bytes = dynkv_slice_text("%")), T | F);
+    assert_int_equal(ROW(TEXT, "\xa2\xff\xfe", LIKE, .bytes = dynkv_slice_text("%")), T | F);
+    assert_int_equal(JSON(TEXT, "{\"n\": \"a\\u00e9\"}", LIKE, .bytes = dynkv_slice_text("a_")), T);
+    assert_int_equal(ROW(TEXT,
+                         "\xa3"
+                         "abc",
+                         STARTS_WITH, .bytes = dynkv_slice_text("ab")),
+                     T);
+    assert_int_equal(ROW(TEXT,
+                         "\xa3"
+                         "abc",
+                         STARTS_WITH, .bytes = dynkv_slice_text("")),
+                     T);
+    assert_int_equal(ROW(TEXT,
+                         "\xa3"
+                         "abc",
+                         STARTS_WITH, .bytes = dynkv_slice_text("a%")),
+                     F);
+    assert_int_equal(ROW(TEXT,
+                         "\xa3"
+                         "abc",
+                         STARTS_WITH, .bytes = dynkv_slice_text("abcd")),
+                     F);
+}
+
+/* As PostgreSQL's documentation words it; every way to place a % is tried. */
+static bool naive_like(const char *text, const char *pattern)
+{
+    size_t len = 1;
+
+    if (!*pattern)
+        return !*text;
+    if (*pattern == '%')
+        return naive_like(text, pattern + 1) || (*text && naive_like(text + 1, pattern));
+    if (!*text)
+        return false;
+    if (*pattern != '_')
+        return *text == pattern[*pattern == '\\'] &&
+               naive_like(text + 1, pattern + (*pattern == '\\' ? 2 : 1));
+    while (((uint8_t)text[len] & 0xc0) == 0x80)
+        len++;
+    return naive_like(text + len, pattern + 1);
+}
+
+static void patterns_fit_as_a_naive_reading_has_it(void **state)
+{
+    static const char *const pieces[] = {"a", "b", "\xc3\xa9", "\xe6\x9c\xac",
+                                         "%", "_", "\\%",      "\\_"};
+    struct dynkv_random random = dynkv_random(1);
+    uint32_t fitting = 0;
+
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        char text[64] = "", pattern[64] = "";
+
+        for (uint64_t j = dynkv_random_below(&random, 9); j > 0; j--)
+            strcat(text, pieces[dynkv_random_below(&random, 4)]);
+        for (uint64_t j = dynkv_random_below(&random, 8); j > 0; j--)
+            strcat(pattern, pieces[dynkv_random_below(&random, 8)]);
+        if (like(text, pattern) != (naive_like(text, pattern) ? T : F))
+            fail_msg("\"%s\" LIKE \"%s\" is %u", text, pattern, like(text, pattern));
+        fitting += naive_like(text, pattern);
+    }
+    assert_in_range(fitting, 500, 19500);
+}
+
+/* Many % that nearly fit take their product of steps: that is cut short, and left open. */
+static void a_pattern_that_takes_too_long_is_left_open(void **state)
+{
+    static const char head[] = "{\"n\": \"", end[] = "\"}";
+    static const char pattern[] = "%aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab%";
+    struct dynkv_buf text = {0};
+
+    (void)state;
+    dynkv_put_raw(&text, dynkv_slice_text(head));
+    for (int i = 0; i < 100000; i++)
+        dynkv_put_u8(&text, 'a');
+    dynkv_put_raw(&text, dynkv_slice_text(end));
+    assert_int_equal(compare(DYNKV_FILTER_JSON, DYNKV_FILTER_TEXT, dynkv_buf_slice(&text),
+                             DYNKV_FILTER_LIKE,
+                             (struct dynkv_filter_value){.bytes = dynkv_slice_text(pattern)}),
+                     T | F);
+    dynkv_buf_fini(&text);
+}
+
+/* ---- numerics ---- */
+
+static void numerics_are_as_exact_as_their_digits(void **state)
+{
+    /* Rising. */
+    static const char *const numbers[] = {
+        "-Infinity",
+        "-100000000000000000000000000000000000000",
+        "-10.5",
+        "-10.49999999999999999999999999999",
+        "-9",
+        "-0.5",
+        "-0.05",
+        "0",
+        "0.000000000000000000000000000000000000001",
+        "0.05",
+        "0.5",
+        "1",
+        "1.00000000000000000000000000001",
+        "9",
+        "10",
+        "99999999999999999999999999999999999999.9",
+        "Infinity",
+        "NaN",
+    };
+    char text[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        for (size_t j = 0; j < sizeof numbers / sizeof numbers[0]; j++) {
+            struct dynkv_filter_value constant = {.bytes = dynkv_slice_text(numbers[j])};
+            bool is_number = strcmp(numbers[i], "NaN") != 0 && !strstr(numbers[i], "Inf");
+
+            snprintf(text, sizeof text, is_number ? "{\"n\": %s}" : "{\"n\": \"%s\"}", numbers[i]);
+            assert_int_equal(json(DYNKV_FILTER_NUMERIC, text, DYNKV_FILTER_LT, constant),
+                             i < j ? T : F);
+            assert_int_equal(json(DYNKV_FILTER_NUMERIC, text, DYNKV_FILTER_EQ, constant),
+                             i == j ? T : F);
+            assert_int_equal(json(DYNKV_FILTER_NUMERIC, text, DYNKV_FILTER_GE, constant),
+                             i >= j ? T : F);
+        }
+    }
+}
+
+static void a_numeric_may_be_stored_in_several_forms(void **state)
+{
+    (void)state;
+    assert_int_equal(ROW(NUMERIC,
+                         "\xa4"
+                         "1.50",
+                         EQ, .bytes = dynkv_slice_text("1.5")),
+                     T);
+    assert_int_equal(ROW(NUMERIC,
+                         "\xa4"
+                         "2.00",
+                         EQ, .bytes = dynkv_slice_text("2")),
+                     T);
+    assert_int_equal(ROW(NUMERIC, "\xa5-0.00", EQ, .bytes = dynkv_slice_text("0")), T);
+    assert_int_equal(ROW(NUMERIC, "\x07", EQ, .bytes = dynkv_slice_text("7")), T);
+    assert_int_equal(ROW(NUMERIC, "\xd3\x80\0\0\0\0\0\0\0", EQ,
+                         .bytes = dynkv_slice_text("-9223372036854775808")),
+                     T);
+    assert_int_equal(ROW(NUMERIC, "\xc0", EQ, .bytes = dynkv_slice_text("7")), N);
+    assert_int_equal(JSON(NUMERIC, "{\"n\": \"1.50\"}", EQ, .bytes = dynkv_slice_text("1.5")), T);
+    /* What PostgreSQL reads and this does not. */
+    assert_int_equal(JSON(NUMERIC, "{\"n\": 1e3}", EQ, .bytes = dynkv_slice_text("1000")), T | F);
+    assert_int_equal(ROW(NUMERIC, "\xa4 1.5", EQ, .bytes = dynkv_slice_text("1.5")), T | F);
+    assert_int_equal(ROW(NUMERIC,
+                         "\xa3"
+                         "007",
+                         EQ, .bytes = dynkv_slice_text("7")),
+                     T | F);
+    assert_int_equal(ROW(NUMERIC, "\xa3nan", EQ, .bytes = dynkv_slice_text("NaN")), T | F);
+    assert_int_equal(ROW(NUMERIC, "\xcb\x3f\xf8\0\0\0\0\0\0", EQ, .bytes = dynkv_slice_text("1.5")),
+                     T | F);
+    assert_int_equal(ROW(NUMERIC, "\xc3", EQ, .bytes = dynkv_slice_text("1")), T | F);
+}
+
+/* numeric(5,2) rounds 1.234 when it is read, and 1234 is an error. */
+static void a_numeric_beyond_its_scale_is_kept(void **state)
+{
+    static const struct {
+        const char *text;
+        uint8_t set;
+    } cases[] = {{"{\"n\": 1.23}", F},    {"{\"n\": 1.234}", T | F},       {"{\"n\": 1.230}", F},
+                 {"{\"n\": 999.99}", F},  {"{\"n\": 1000}", T | F},        {"{\"n\": 0.01}", F},
+                 {"{\"n\": \"NaN\"}", F}, {"{\"n\": \"Infinity\"}", T | F}};
+    struct dynkv_filter_column column = {DYNKV_FILTER_NUMERIC, 5 << 16 | 2, dynkv_slice_text("n")};
+    struct dynkv_filter_value constant = {.bytes = dynkv_slice_text("1")};
+    struct dynkv_filter_node root = {.op = DYNKV_FILTER_EQ, .values = &constant, .value_count = 1};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(
+            test_root(DYNKV_FILTER_JSON, &column, 1, root, dynkv_slice_text(cases[i].text)),
+            cases[i].set);
+}
+
 static enum dynkv_error decode(const char *bytes, size_t len)
 {
     struct dynkv_arena arena = {0};
@@ -319,9 +575,17 @@ static void bytes_that_are_no_filter_are_refused(void **state)
     assert_int_equal(DECODE("\1\1\0\4\4"), DYNKV_MALFORMED);        /* a tail */
     assert_int_equal(DECODE("\1\1\0\5\0"), DYNKV_MALFORMED);        /* a column that is not there */
     assert_int_equal(DECODE("\1\1\1\1\0\1n\6\0"), DYNKV_MALFORMED); /* a constant of no type */
-    assert_int_equal(DECODE("\1\1\1\x0f\0\1n\5\0"), DYNKV_MALFORMED);             /* no such type */
+    assert_int_equal(DECODE("\1\1\1\x10\0\1n\5\0"), DYNKV_MALFORMED);             /* no such type */
     assert_int_equal(DECODE("\1\1\1\x09\0\1n\x0b\0\0\2\1b\1a"), DYNKV_MALFORMED); /* falling */
     assert_int_equal(DECODE("\1\1\1\x09\0\1n\x0b\0\0\2\1a\1b"), DYNKV_OK);
+    assert_int_equal(DECODE("\1\1\1\x09\0\1n\x0c\0\2\x61%"), DYNKV_OK);        /* LIKE */
+    assert_int_equal(DECODE("\1\1\1\x0a\0\1n\x0c\0\2\x61%"), DYNKV_MALFORMED); /* of bytea */
+    assert_int_equal(DECODE("\1\1\1\x06\0\1n\x0d\0\1\x61"), DYNKV_MALFORMED);  /* ^@ of bigint */
+    assert_int_equal(DECODE("\1\1\1\x0f\0\1n\6\0\3\x31.5"), DYNKV_OK);
+    assert_int_equal(DECODE("\1\1\1\x0f\0\1n\6\0\4\x31.50"), DYNKV_MALFORMED); /* not in one form */
+    assert_int_equal(DECODE("\1\1\1\x0f\0\1n\6\0\3\x31\x65\x35"), DYNKV_MALFORMED);
+    assert_int_equal(DECODE("\1\1\1\x0f\0\1n\x0b\0\0\2\2\x31\x30\1\x39"), DYNKV_MALFORMED);
+    assert_int_equal(DECODE("\1\1\1\x0f\0\1n\x0b\0\0\2\1\x39\2\x31\x30"), DYNKV_OK);
     assert_int_equal(DECODE("\1\1\0\1\xff\xff\xff\xff\x0f"), DYNKV_MALFORMED);
     memset(deep + 3, DYNKV_FILTER_NOT, sizeof deep - 3);
     assert_int_equal(decode(deep, sizeof deep), DYNKV_TOO_LARGE);
@@ -338,6 +602,12 @@ int main(void)
         cmocka_unit_test(lists_are_searched),
         cmocka_unit_test(json_null_is_a_value_of_jsonb_alone),
         cmocka_unit_test(sets_hold_what_three_valued_logic_may_give),
+        cmocka_unit_test(patterns_fit_as_in_postgres),
+        cmocka_unit_test(patterns_fit_as_a_naive_reading_has_it),
+        cmocka_unit_test(a_pattern_that_takes_too_long_is_left_open),
+        cmocka_unit_test(numerics_are_as_exact_as_their_digits),
+        cmocka_unit_test(a_numeric_may_be_stored_in_several_forms),
+        cmocka_unit_test(a_numeric_beyond_its_scale_is_kept),
         cmocka_unit_test(bytes_that_are_no_filter_are_refused),
     };
 

@@ -28,7 +28,7 @@ static struct dynkv_merkle_value random_value(struct dynkv_random *random)
     struct dynkv_merkle_value value = {
         dynkv_random_next(random) | 1,
         (enum dynkv_merkle_life)dynkv_random_below(random, DYNKV_MERKLE_LIVES),
-        dynkv_random_below(random, 1000)};
+        (uint32_t)dynkv_random_below(random, 1000)};
 
     return value;
 }
@@ -57,7 +57,8 @@ static void assert_tree_is_the_sum_of(const struct dynkv_merkle *tree,
         if (!entries->value[i].digest)
             continue;
         counts[entries->value[i].life]++;
-        bytes += key.len + entries->value[i].bytes;
+        if (entries->value[i].life != DYNKV_MERKLE_DEAD)
+            bytes += key.len + entries->value[i].bytes;
         sums[0][0] += hash;
         sums[1][leaf / 256] += hash;
         sums[2][leaf / 16] += hash;
@@ -204,8 +205,9 @@ static void a_descent_finds_exactly_the_leaves_that_differ(void **state)
 
 static void an_objects_life_is_what_its_siblings_make_it(void **state)
 {
-    struct dynkv_sibling siblings[2] = {{.dot = {1, 1}, .flags = DYNKV_SIBLING_TOMBSTONE},
-                                        {.dot = {2, 1}, .expires_at_ms = 5}};
+    struct dynkv_sibling siblings[2] = {
+        {.dot = {1, 1}, .flags = DYNKV_SIBLING_TOMBSTONE},
+        {.dot = {2, 1}, .expires_at_ms = 5, .value = dynkv_slice_text("seven b")}};
     struct dynkv_object object = {.siblings = siblings, .sibling_count = 1};
 
     (void)state;
@@ -214,8 +216,28 @@ static void an_objects_life_is_what_its_siblings_make_it(void **state)
     assert_int_equal(dynkv_merkle_value(&object).life, DYNKV_MERKLE_TIMED);
     siblings[1].expires_at_ms = 0;
     assert_int_equal(dynkv_merkle_value(&object).life, DYNKV_MERKLE_LIVE);
+    assert_int_equal(dynkv_merkle_value(&object).bytes, 7);
     object.sibling_count = 0;
     assert_int_equal(dynkv_merkle_value(&object).digest, 0);
+}
+
+static void bytes_are_those_of_what_is_not_dead(void **state)
+{
+    struct dynkv_merkle_value none = {0}, dead = {1, DYNKV_MERKLE_DEAD, 0},
+                              timed = {2, DYNKV_MERKLE_TIMED, 7}, live = {3, DYNKV_MERKLE_LIVE, 20};
+    struct dynkv_slice key = dynkv_slice_text("key");
+    struct dynkv_merkle tree = {0};
+
+    (void)state;
+    dynkv_merkle_replace(&tree, key, none, timed);
+    assert_int_equal(tree.bytes, 10);
+    dynkv_merkle_replace(&tree, dynkv_slice_text("other"), none, live);
+    assert_int_equal(tree.bytes, 35);
+    dynkv_merkle_replace(&tree, key, timed, dead);
+    assert_int_equal(tree.bytes, 25);
+    dynkv_merkle_replace(&tree, key, dead, live);
+    assert_int_equal(tree.bytes, 48);
+    dynkv_merkle_fini(&tree);
 }
 
 int main(void)
@@ -227,6 +249,7 @@ int main(void)
         cmocka_unit_test(sixty_keys_cost_less_than_two_kilobytes),
         cmocka_unit_test(a_descent_finds_exactly_the_leaves_that_differ),
         cmocka_unit_test(an_objects_life_is_what_its_siblings_make_it),
+        cmocka_unit_test(bytes_are_those_of_what_is_not_dead),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
