@@ -88,6 +88,7 @@
 #define CORE_DROP_INTERVAL_MS   250u   /* between looks for what may be dropped */
 #define CORE_STAGE_SETTLE_MS    250u   /* between looks at who holds a place */
 #define CORE_STAGE_TOLD         128u /* members told at once of a step in a change; more hear by gossip */
+#define CORE_UNSURE_HOLD_MS     500u /* after its start clients' requests wait for that, no longer */
 #define CORE_UNSURE_ASK_MS      50u /* a node that may have forgotten asks so often what it missed */
 
 #endif

@@ -6,7 +6,7 @@
  * durable first; a restart goes on at the bounds, skipping what was left, or begins as a new actor
  * (restart.c).
  *
- * Until the first lease of a start is durable, requests wait in a list, in order; so they do when the clock
+ * Until the first lease of a start is durable, requests wait (defer.c); so they do when the clock
  * was moved past the lease, by somebody whose clock is ahead or by a jump, until a longer one is durable.
  *
  * The latest fence of reaping (reap.h) is kept in the same record: it, too, has to be durable before it counts.
@@ -14,17 +14,8 @@
  * META_LEASE: u64 actor, varint counter bound, u64 clock bound, u64 fence, varint bounds of hints and of their
  * bytes (hints.c).
  */
-#include <stdlib.h>
-
 #include "base/assert.h"
 #include "core/node_impl.h"
-
-struct deferred {
-    struct deferred *next;
-    uint64_t client;
-    uint8_t *bytes;
-    size_t len;
-};
 
 void lease_restore(struct dynkv_node *node, struct dynkv_slice lease, bool clean)
 {
@@ -153,20 +144,7 @@ struct dynkv_dot lease_next_dot(struct dynkv_node *node)
 
 bool lease_defer(struct dynkv_node *node, const struct dynkv_event *event)
 {
-    struct deferred *deferred;
-
-    if (node->lease_ready || node->storage_failed || node->deferred_count >= CORE_DEFERRED_MAX)
-        return false;
-    deferred = dynkv_calloc(1, sizeof *deferred);
-    deferred->client = event->as.request.client;
-    deferred->len = event->as.request.bytes.len;
-    deferred->bytes = dynkv_alloc(deferred->len);
-    if (deferred->len)
-        memcpy(deferred->bytes, event->as.request.bytes.data, deferred->len);
-    *node->deferred_tail = deferred;
-    node->deferred_tail = &deferred->next;
-    node->deferred_count++;
-    return true;
+    return !node->lease_ready && !node->storage_failed && defer_request(node, event);
 }
 
 bool lease_defer_ahead(struct dynkv_node *node, const struct dynkv_event *event)
@@ -179,29 +157,8 @@ bool lease_defer_ahead(struct dynkv_node *node, const struct dynkv_event *event)
     return lease_defer(node, event);
 }
 
-static struct deferred *lease_take_deferred(struct dynkv_node *node)
-{
-    struct deferred *first = node->deferred;
-
-    if (first) {
-        node->deferred = first->next;
-        node->deferred_count--;
-        if (!node->deferred)
-            node->deferred_tail = &node->deferred;
-    }
-    return first;
-}
-
-static void lease_free_deferred(struct deferred *deferred)
-{
-    free(deferred->bytes);
-    free(deferred);
-}
-
 void lease_on_stored(struct dynkv_node *node, enum dynkv_error error)
 {
-    uint32_t count = node->deferred_count; /* some may have to wait again, at the end of the list */
-
     DYNKV_ASSERT(node->lease_saves > 0);
     if (--node->lease_saves)
         return; /* the newest counts */
@@ -211,25 +168,6 @@ void lease_on_stored(struct dynkv_node *node, enum dynkv_error error)
         node->fence_durable = node->fence_asked;
         node->lease_ready = node->actor_saved = true;
     }
-    /* With a lease they can be served, with a failed store they can be refused. */
-    for (; count; count--) {
-        struct deferred *deferred = lease_take_deferred(node);
-        struct dynkv_event event = {
-            .type = DYNKV_EVENT_REQUEST,
-            .now_ms = node->now_ms,
-            .mono_ms = node->mono_ms,
-            .as.request = {deferred->client, {deferred->bytes, deferred->len}},
-        };
-
-        node_on_request(node, &event);
-        lease_free_deferred(deferred);
-    }
-}
-
-void lease_fini(struct dynkv_node *node)
-{
-    struct deferred *deferred;
-
-    while ((deferred = lease_take_deferred(node)))
-        lease_free_deferred(deferred);
+    defer_retry(
+        node); /* with a lease they can be served, with a failed store they can be refused */
 }

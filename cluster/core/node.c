@@ -111,7 +111,7 @@ void dynkv_node_free(struct dynkv_node *node)
     reap_free(node->reap);
     hints_fini(node);
     remember_fini(node);
-    lease_fini(node);
+    defer_fini(node);
     probe_fini(node);
     rumor_fini(node);
     members_fini(node);
@@ -212,6 +212,13 @@ static bool dispatch_needs_member(uint8_t type)
            type != DYNKV_MESSAGE_RING;
 }
 
+/* A request that this node cannot serve before it has been told what its store may have forgotten. */
+static bool needs_certainty(const struct dynkv_node *node, uint8_t type)
+{
+    return node->counters.unsure && (type == DYNKV_MESSAGE_GET || type == DYNKV_MESSAGE_PUT ||
+                                     type == DYNKV_MESSAGE_SCAN || type == DYNKV_MESSAGE_VERIFY);
+}
+
 /* Why a member serves no data though its store is well; NULL: it does. */
 static const char *dispatch_refusal(const struct dynkv_node *node, uint8_t type)
 {
@@ -219,11 +226,9 @@ static const char *dispatch_refusal(const struct dynkv_node *node, uint8_t type)
         return "has left the cluster: it can be stopped";
     if (node->self->info.excluded && !mutant_is(node, DYNKV_MUTANT_EXCLUDED_COUNT))
         return "was excluded from the cluster: start it anew with an empty data folder";
-    if (node->counters.unsure && (type == DYNKV_MESSAGE_GET || type == DYNKV_MESSAGE_PUT ||
-                                  type == DYNKV_MESSAGE_SCAN || type == DYNKV_MESSAGE_VERIFY))
+    if (needs_certainty(node, type))
         return "came back with a store that may have forgotten something, and waits to hear from "
-               "the "
-               "others";
+               "the others";
     return NULL;
 }
 
@@ -278,6 +283,9 @@ void node_on_request(struct dynkv_node *node, const struct dynkv_event *event)
                 (int)node->self->info.name.len, (const char *)node->self->info.name.data);
             return;
         }
+        if (needs_certainty(node, envelope.type) && member_counts(node->self) &&
+            !node->storage_failed && defer_until_sure(node, event))
+            return;
         if (dispatch_refuses(node, &source, envelope.type))
             return;
         if (node->storage_failed) {
@@ -525,6 +533,7 @@ static void on_stored(struct dynkv_node *node, const struct dynkv_event *event)
 static void on_tick(struct dynkv_node *node)
 {
     lease_tick(node);
+    defer_tick(node);
     op_tick(node);
     tree_tick(node);
     if (dynkv_node_is_member(node)) {

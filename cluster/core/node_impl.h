@@ -538,7 +538,16 @@ uint64_t lease_life_begins(const struct dynkv_node *node);
 bool lease_defer(struct dynkv_node *node, const struct dynkv_event *event);
 /* The same, if the clock has been moved past the lease (by this request's stamp, or a jump). */
 bool lease_defer_ahead(struct dynkv_node *node, const struct dynkv_event *event);
-void lease_fini(struct dynkv_node *node);
+
+/* defer.c */
+/* False: too many wait already. */
+bool defer_request(struct dynkv_node *node, const struct dynkv_event *event);
+/* While unsure, and only shortly after the start. */
+bool defer_until_sure(struct dynkv_node *node, const struct dynkv_event *event);
+/* All that wait are looked at once more. */
+void defer_retry(struct dynkv_node *node);
+void defer_tick(struct dynkv_node *node);
+void defer_fini(struct dynkv_node *node);
 
 /* place.c: the ring in use */
 void place_rebuild(struct dynkv_node *node);
