@@ -132,6 +132,39 @@ static void a_node_that_cannot_ask_everybody_takes_a_new_actor(void **state)
     cluster_free(c);
 }
 
+static void clients_wait_while_nodes_that_were_killed_tell_each_other(void **state)
+{
+    struct cluster *c = cluster_new(3, 16);
+    uint64_t ks = cluster_keyspace(c, 0, "t", 3, 2, 2);
+
+    (void)state;
+    assert_int_equal(cluster_put(c, 0, ks, "key", "x", NULL).error, DYNKV_OK);
+    for (uint32_t i = 0; i < 3; i++)
+        cluster_crash(c, i);
+    for (uint32_t i = 0; i < 3; i++)
+        cluster_start(c, i);
+    assert_int_equal(cluster_get(c, 1, ks, "key", true, 2, NULL).error, DYNKV_OK);
+    assert_int_equal(cluster_put(c, 2, ks, "key", "y", NULL).error, DYNKV_OK);
+    cluster_free(c);
+}
+
+static void clients_are_refused_where_nobody_tells(void **state)
+{
+    struct cluster *c = cluster_new(3, 16);
+    uint64_t ks = cluster_keyspace(c, 0, "t", 3, 1, 1);
+
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++)
+        cluster_crash(c, i);
+    cluster_start(c, 1);
+    assert_int_equal(cluster_put(c, 1, ks, "key", "too early", NULL).error, DYNKV_OVERLOADED);
+    assert_int_equal(cluster_counter(c, 1, "unsure"), 1);
+    cluster_run(c, 20 * MOMENT_MS); /* the others are found to be down */
+    assert_int_equal(cluster_counter(c, 1, "unsure"), 0);
+    assert_int_equal(cluster_put(c, 1, ks, "key", "in time", NULL).error, DYNKV_OK);
+    cluster_free(c);
+}
+
 static void a_key_that_knows_more_of_the_actor_than_the_node_does_ends_it(void **state)
 {
     struct cluster *c = cluster_new(1, 16);
@@ -170,6 +203,8 @@ int main(void)
         cmocka_unit_test(an_old_copy_is_known_though_all_members_restarted_meanwhile),
         cmocka_unit_test(a_whole_cluster_that_is_stopped_and_started_keeps_its_actors),
         cmocka_unit_test(a_node_that_cannot_ask_everybody_takes_a_new_actor),
+        cmocka_unit_test(clients_wait_while_nodes_that_were_killed_tell_each_other),
+        cmocka_unit_test(clients_are_refused_where_nobody_tells),
         cmocka_unit_test(a_key_that_knows_more_of_the_actor_than_the_node_does_ends_it),
     };
 
