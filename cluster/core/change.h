@@ -8,7 +8,9 @@
  *   moving      all are in `accepted`: whatever is written now reaches the new replicas.  A member fetches
  *               what it lacks of its new partitions, proves against every old replica that it lacks nothing
  *               (prove.c), and is in `ready`
- *   switched    all are in `ready`: readers use the new ring.  Who has saved that is in `seen`
+ *   switched    all are in `ready`: readers use the new ring.  Who has saved that is in `seen`.  Not while
+ *               that would leave a partition with excluded members alone (place.c): then it stays at moving
+ *               until it is cancelled
  *   finished    all are in `seen`, so nobody reads from old owners any more: the new places become the
  *               table, its epoch rises, writes to both end
  *   cancelling  somebody who is not in `seen` has cancelled it: nobody enters `ready` or `seen` any more,

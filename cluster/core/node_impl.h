@@ -563,6 +563,13 @@ struct dynkv_place *place_list(struct dynkv_node *node, uint32_t *count);
 bool place_of_reader(const struct dynkv_node *node, uint64_t id);
 /* Whether writes of a keyspace with this n go to the member: as to one of the readers' ring, or of the other. */
 bool place_keeps(const struct dynkv_node *node, uint32_t partition, uint64_t member, uint32_t n);
+/*
+ * Whether the change takes a partition from members that are there and gives it, for the keyspace of the fewest
+ * replicas, to nobody but excluded ones who have not proved to hold it.  What is so once the change has
+ * switched is not so before; so it must not switch.
+ */
+bool place_strands(const struct dynkv_node *node, const struct dynkv_ring *before,
+                   const struct dynkv_ring *after);
 uint32_t place_partition(const struct dynkv_node *node, uint64_t keyspace, struct dynkv_slice key,
                          uint32_t partition_len);
 /* Replicas of a partition in order of preference; returns how many (at most n). */

@@ -156,6 +156,52 @@ bool place_keeps(const struct dynkv_node *node, uint32_t partition, uint64_t mem
             dynkv_ring_replica_index(node->ring_also, partition, member, n) >= 0);
 }
 
+static bool place_is_excluded(const struct dynkv_node *node, uint64_t id)
+{
+    const struct member *member = members_find(node, id);
+
+    return member && member->info.excluded;
+}
+
+/* After it nobody has the partition who is there still; before it somebody does. */
+static bool place_is_stranded(const struct dynkv_node *node, const struct dynkv_ring *before,
+                              const struct dynkv_ring *after, uint32_t partition, uint32_t n)
+{
+    uint64_t list[DYNKV_REPLICAS_MAX];
+    uint32_t count = dynkv_ring_preference(after, partition, list, n);
+
+    for (uint32_t i = 0; i < count; i++)
+        if (!place_is_excluded(node, list[i]) || id_set_has(&node->change->ready, list[i]))
+            return false;
+    count = dynkv_ring_preference(before, partition, list, n);
+    for (uint32_t i = 0; i < count; i++)
+        if (!place_is_excluded(node, list[i]))
+            return true;
+    return false;
+}
+
+bool place_strands(const struct dynkv_node *node, const struct dynkv_ring *before,
+                   const struct dynkv_ring *after)
+{
+    uint32_t least_n = DYNKV_REPLICAS_MAX;
+    bool misses_one = false, has_keyspace = false;
+
+    for (uint32_t i = 0; i < node->member_count; i++)
+        misses_one |= node->members[i]->info.excluded &&
+                      !id_set_has(&node->change->ready, node->members[i]->info.id);
+    for (uint32_t i = 0; i < node->keyspace_count; i++) {
+        const struct dynkv_keyspace *def = &node->keyspaces[i]->def;
+
+        has_keyspace |= !def->dropped;
+        if (!def->dropped && def->n < least_n)
+            least_n = def->n;
+    }
+    for (uint32_t p = 0; misses_one && has_keyspace && p < node->partitions; p++)
+        if (place_is_stranded(node, before, after, p, least_n))
+            return true;
+    return false;
+}
+
 uint32_t place_replicas(const struct dynkv_node *node, uint32_t partition, uint32_t n,
                         uint64_t out[DYNKV_REPLICAS_MAX])
 {

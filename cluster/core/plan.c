@@ -176,6 +176,20 @@ static const struct dynkv_place *plan_places(struct dynkv_node *node, uint32_t *
                               node->member_count, &node->arena, count);
 }
 
+static bool plan_strands(struct dynkv_node *node)
+{
+    uint32_t before_count, after_count;
+    const struct dynkv_place *places = place_list(node, &before_count);
+    const struct dynkv_place *places_after = plan_places(node, &after_count);
+    struct dynkv_ring *before = dynkv_places_ring(places, before_count, node->partitions);
+    struct dynkv_ring *after = dynkv_places_ring(places_after, after_count, node->partitions);
+    bool strands = place_strands(node, before, after);
+
+    dynkv_ring_free(before);
+    dynkv_ring_free(after);
+    return strands;
+}
+
 static struct blockers plan_blockers(struct dynkv_node *node)
 {
     struct blockers blockers = {
@@ -188,6 +202,10 @@ static struct blockers plan_blockers(struct dynkv_node *node)
     for (uint32_t i = 0; i < node->change->entry_count && !change_is_open(node); i++)
         plan_check_entry(node, &node->change->entries[i], &blockers);
     plan_check_members(node, places, count, &blockers);
+    if (node->change->seen.count == 0 && plan_strands(node))
+        block(node, &blockers,
+              "excluded members alone would hold some partitions: cancel, and replace them first",
+              NULL);
     return blockers;
 }
 

@@ -44,6 +44,23 @@ struct id_set stage_needed(const struct dynkv_node *node)
     return needed;
 }
 
+/* All are ready, but some partition would be with nobody.  Who is in `seen` knew of no such one. */
+static bool stage_must_wait(const struct dynkv_node *node)
+{
+    const struct dynkv_ring *before = node->ring_switched ? node->ring_also : node->ring;
+    const struct dynkv_ring *after = node->ring_switched ? node->ring : node->ring_also;
+
+    return node->change->seen.count == 0 && before && after && place_strands(node, before, after);
+}
+
+static enum dynkv_change_phase stage_phase_for(const struct dynkv_node *node,
+                                               const struct id_set *needed)
+{
+    enum dynkv_change_phase phase = change_phase(node->change, needed);
+
+    return phase == DYNKV_CHANGE_SWITCHED && stage_must_wait(node) ? DYNKV_CHANGE_MOVING : phase;
+}
+
 enum dynkv_change_phase stage_phase(const struct dynkv_node *node)
 {
     struct id_set needed;
@@ -52,7 +69,7 @@ enum dynkv_change_phase stage_phase(const struct dynkv_node *node)
     if (!change_is_open(node))
         return change_phase(node->change, NULL);
     needed = stage_needed(node);
-    phase = change_phase(node->change, &needed);
+    phase = stage_phase_for(node, &needed);
     id_set_fini(&needed);
     return phase;
 }
@@ -319,7 +336,7 @@ void stage_tick(struct dynkv_node *node)
     if (!change_is_open(node))
         return;
     needed = stage_needed(node);
-    phase = change_phase(node->change, &needed);
+    phase = stage_phase_for(node, &needed);
     is_part = id_set_has(&needed, node->id);
     is_reverted = change_is_reverted(node->change, &needed);
     id_set_fini(&needed);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -392,6 +393,111 @@ static void a_store_that_may_have_forgotten_serves_nothing_until_it_has_heard(vo
     cluster_free(c);
 }
 
+static bool has_blocker(const struct dynkv_cluster_plan *plan, const char *text)
+{
+    for (uint32_t i = 0; i < plan->blocker_count; i++) {
+        char line[256];
+
+        snprintf(line, sizeof line, "%.*s", (int)plan->blockers[i].text.len,
+                 (const char *)plan->blockers[i].text.data);
+        if (strstr(line, text))
+            return true;
+    }
+    return false;
+}
+
+/* Every key of a keyspace with one replica is read. */
+static void check_all_single(struct cluster *c, uint64_t ks)
+{
+    char key[16];
+
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof key, "key%d", i);
+        assert_int_equal(cluster_get(c, 0, ks, key, true, 1, NULL).error, DYNKV_OK);
+    }
+}
+
+/* A candidate n4 joins three with a keyspace of n replicas, dies at once, and is excluded. */
+static struct cluster *joiner_excluded(uint8_t n, uint64_t *ks)
+{
+    struct cluster *c = cluster_new(3, 64);
+    uint8_t quorum = n > 1 ? 2 : 1;
+
+    *ks = cluster_keyspace(c, 0, "t", n, quorum, quorum);
+    put_all(c, *ks, 3, "x");
+    cluster_add(c);
+    cluster_run(c, 1000);
+    do_it(c, DYNKV_CLUSTER_JOIN, "n4", "");
+    do_it(c, DYNKV_CLUSTER_COMMIT, "", "");
+    cluster_crash(c, 3);
+    cluster_run(c, 8000);
+    do_it(c, DYNKV_CLUSTER_EXCLUDE, "n4", "");
+    cluster_run(c, 5000);
+    return c;
+}
+
+static void
+a_change_that_would_leave_keys_with_an_excluded_member_waits_to_be_cancelled(void **state)
+{
+    uint64_t ks;
+    struct cluster *c = joiner_excluded(1, &ks);
+    struct dynkv_cluster_plan plan;
+
+    (void)state;
+    assert_int_equal(ask(c, 1, DYNKV_CLUSTER_STATUS, "", "", &plan), DYNKV_OK);
+    assert_int_equal(plan.phase, DYNKV_CHANGE_MOVING);
+    assert_int_equal(plan.blocker_count, 1);
+    assert_true(has_blocker(&plan, "excluded members alone"));
+    check_all_single(c, ks);
+    do_it(c, DYNKV_CLUSTER_CANCEL, "", "");
+    for (uint32_t node = 0; node < 3; node++) {
+        assert_true(wait_epoch(c, node, 0));
+        assert_int_equal(stage_of(c, node).changes, 1);
+    }
+    check_all_single(c, ks);
+    put_all(c, ks, 3, "y");
+    cluster_free(c);
+}
+
+static void a_change_goes_on_without_an_excluded_member_where_others_have_the_keys(void **state)
+{
+    uint64_t ks;
+    struct cluster *c = joiner_excluded(3, &ks);
+
+    (void)state;
+    for (uint32_t node = 0; node < 3; node++)
+        assert_true(wait_epoch(c, node, 1));
+    check_all(c, ks, 0);
+    cluster_free(c);
+}
+
+static void keys_are_not_planned_for_an_excluded_member_alone(void **state)
+{
+    uint64_t ks;
+    struct cluster *c = cluster_new(4, 64);
+    struct dynkv_cluster_plan plan;
+
+    (void)state;
+    ks = cluster_keyspace(c, 0, "t", 1, 1, 1);
+    put_all(c, ks, 4, "x");
+    cluster_crash(c, 2);
+    cluster_run(c, 8000);
+    do_it(c, DYNKV_CLUSTER_EXCLUDE, "n3", "");
+    do_it(c, DYNKV_CLUSTER_LEAVE, "n4", "");
+    assert_int_equal(ask(c, 0, DYNKV_CLUSTER_PLAN, "", "", &plan), DYNKV_OK);
+    assert_true(has_blocker(&plan, "excluded members alone"));
+    assert_int_equal(ask(c, 0, DYNKV_CLUSTER_COMMIT, "", "", NULL), DYNKV_REFUSED);
+    do_it(c, DYNKV_CLUSTER_CANCEL, "", "");
+    /* As the blocker says: replace it, and then it goes. */
+    cluster_add(c);
+    cluster_run(c, 1000);
+    do_it(c, DYNKV_CLUSTER_REPLACE, "n3", "n5");
+    do_it(c, DYNKV_CLUSTER_LEAVE, "n4", "");
+    do_it(c, DYNKV_CLUSTER_COMMIT, "", "");
+    assert_true(wait_epoch(c, 0, 1));
+    cluster_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +509,10 @@ int main(void)
         cmocka_unit_test(a_restart_of_any_member_does_not_lose_the_change),
         cmocka_unit_test(what_cannot_be_is_refused_with_a_reason),
         cmocka_unit_test(a_store_that_may_have_forgotten_serves_nothing_until_it_has_heard),
+        cmocka_unit_test(
+            a_change_that_would_leave_keys_with_an_excluded_member_waits_to_be_cancelled),
+        cmocka_unit_test(a_change_goes_on_without_an_excluded_member_where_others_have_the_keys),
+        cmocka_unit_test(keys_are_not_planned_for_an_excluded_member_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
