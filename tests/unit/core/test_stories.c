@@ -196,7 +196,7 @@ static void doomstone_a_tombstone_from_nowhere_covers_no_later_write(void **stat
     cluster_run(c, MOMENT_MS);
     written = cluster_put(c, 0, ks, KEY, "new", NULL);
     assert_int_equal(written.error, DYNKV_OK);
-    envelope.timestamp = written.timestamp + (UINT64_C(1000) << 4); /* later than any fence */
+    envelope.timestamp = written.timestamp + 1; /* later than the fence */
     dynkv_message_encode(&envelope, &body, &message);
     dynkv_frame_begin(&frame, 77, cluster_id(c, 0));
     assert_true(dynkv_frame_add(&frame, dynkv_buf_slice(&message)));
