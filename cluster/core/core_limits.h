@@ -90,5 +90,7 @@
 #define CORE_STAGE_TOLD         128u /* members told at once of a step in a change; more hear by gossip */
 #define CORE_UNSURE_HOLD_MS     500u /* after its start clients' requests wait for that, no longer */
 #define CORE_UNSURE_ASK_MS      50u /* a node that may have forgotten asks so often what it missed */
+#define CORE_UNSURE_MET_MS \
+    10000u /* so long it waits for one that it hears, and that tells nothing */
 
 #endif

@@ -446,6 +446,7 @@ static void on_peer_message(struct dynkv_node *node, const struct dynkv_frame *f
         tell_what_became_of_it(node, from, sender_url(envelope.type, &body, from->info.id));
         return;
     }
+    state_met(node, envelope.sender);
     if (envelope.type == DYNKV_MESSAGE_GOSSIP) {
         on_gossip(node, envelope.sender, &body.gossip);
         return;

@@ -334,7 +334,9 @@ struct dynkv_node {
     enum dynkv_change_phase stage_told;  /* the phase that was logged last */
     bool behind; /* restarted, and nobody has told yet what has happened since: join.c */
     uint64_t unsure_ask_ms;
-    struct id_set unsure_heard;
+    struct id_set unsure_heard;          /* who has told its tables since */
+    struct id_set unsure_met;            /* who has sent anything */
+    uint64_t unsure_met_ms;              /* the last time that one did who had not told */
     uint64_t saves_asked, saves_durable; /* of META_STATE, numbered from 1 */
 
     /* detection: probe.c, down.c; local_health and quarantined are among the counters */
@@ -505,6 +507,8 @@ void on_keyspace_list(struct dynkv_node *node, const struct source *source);
 bool state_restore(struct dynkv_node *node, struct dynkv_slice state);
 /* A store that may have forgotten: nothing is served until somebody has told what was missed. */
 void state_unsure_tick(struct dynkv_node *node);
+/* A member of our cluster, known or not, is there. */
+void state_met(struct dynkv_node *node, uint64_t from);
 void state_heard_tables(struct dynkv_node *node, uint64_t from, bool they_are_unsure);
 void state_save(struct dynkv_node *node, uint64_t token);
 void state_save_if_stale(struct dynkv_node *node);

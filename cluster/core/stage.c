@@ -359,4 +359,5 @@ void stage_fini(struct dynkv_node *node)
     stage_forget(node);
     free(node->table.places);
     id_set_fini(&node->unsure_heard);
+    id_set_fini(&node->unsure_met);
 }

@@ -7,7 +7,11 @@
  *
  * A store that did not stop cleanly may not have been synced, and one that did may be an old copy (restart.c): it
  * may have forgotten that this node agreed to write to new replicas, or to read from them.  Such a node is
- * unsure: it serves no data before a member that is sure, or all that are up, have told it their tables.
+ * unsure: it serves no data before a member that is sure, or all that are up, have told it their tables.  Up
+ * is also who sends us anything: where only our own messages are lost, all seem to be down.
+ *
+ * Weak: an old copy that hears nobody at all takes the others for dead in the end, and serves what it has.
+ * For a cluster of which one node is left that is the only way on.
  */
 #include "core/node_impl.h"
 
@@ -104,6 +108,10 @@ void state_save_if_stale(struct dynkv_node *node)
 
 static bool unsure_has_heard_all(const struct dynkv_node *node)
 {
+    for (uint32_t i = 0; i < node->unsure_met.count; i++)
+        if (node->mono_ms < node->unsure_met_ms + CORE_UNSURE_MET_MS &&
+            !id_set_has(&node->unsure_heard, node->unsure_met.ids[i]))
+            return false;
     for (uint32_t i = 0; i < node->member_count; i++)
         if (node->members[i] != node->self && place_is_up(node, node->members[i]->info.id) &&
             !id_set_has(&node->unsure_heard, node->members[i]->info.id))
@@ -115,6 +123,15 @@ static void state_is_sure(struct dynkv_node *node)
 {
     node->counters.unsure = false;
     node_log(node, DYNKV_LOG_INFO, "the cluster has told what this store may have forgotten");
+}
+
+void state_met(struct dynkv_node *node, uint64_t from)
+{
+    if (!node->counters.unsure || from == node->id || id_set_has(&node->unsure_heard, from))
+        return;
+    if (node->unsure_met.count < DYNKV_MEMBERS_MAX)
+        id_set_add(&node->unsure_met, from);
+    node->unsure_met_ms = node->mono_ms;
 }
 
 void state_heard_tables(struct dynkv_node *node, uint64_t from, bool they_are_unsure)

@@ -393,6 +393,43 @@ static void a_store_that_may_have_forgotten_serves_nothing_until_it_has_heard(vo
     cluster_free(c);
 }
 
+/* To it the other one seems to be down now and then, for its own messages are lost; but it hears it. */
+static void a_store_that_may_have_forgotten_waits_for_one_that_does_not_hear_it(void **state)
+{
+    struct cluster *c = cluster_new(2, 64);
+    uint64_t ks = cluster_keyspace(c, 0, "t", 2, 1, 1);
+
+    (void)state;
+    put_all(c, ks, 2, "x");
+    cluster_stop(c, 1);
+    cluster_new_actor(c, 1);
+    cluster_cut(c, 1, 0, true);
+    cluster_start(c, 1);
+    for (uint32_t i = 0; i < 10; i++) {
+        cluster_run(c, 2000);
+        assert_int_equal(cluster_put(c, 1, ks, "key0", "x", NULL).error, DYNKV_OVERLOADED);
+    }
+    cluster_cut(c, 1, 0, false);
+    cluster_run(c, 3000);
+    assert_int_equal(cluster_put(c, 1, ks, "key0", "x", NULL).error, DYNKV_OK);
+    cluster_free(c);
+}
+
+/* The last one of a cluster has nobody to wait for. */
+static void a_store_that_may_have_forgotten_serves_when_nobody_is_left(void **state)
+{
+    uint64_t ks;
+    struct cluster *c = with_data(3, &ks);
+
+    (void)state;
+    for (uint32_t node = 0; node < 3; node++)
+        cluster_crash(c, node);
+    cluster_start(c, 1);
+    cluster_run(c, 20000);
+    assert_int_equal(cluster_get(c, 1, ks, "key0", true, 1, NULL).error, DYNKV_OK);
+    cluster_free(c);
+}
+
 static bool has_blocker(const struct dynkv_cluster_plan *plan, const char *text)
 {
     for (uint32_t i = 0; i < plan->blocker_count; i++) {
@@ -509,6 +546,8 @@ int main(void)
         cmocka_unit_test(a_restart_of_any_member_does_not_lose_the_change),
         cmocka_unit_test(what_cannot_be_is_refused_with_a_reason),
         cmocka_unit_test(a_store_that_may_have_forgotten_serves_nothing_until_it_has_heard),
+        cmocka_unit_test(a_store_that_may_have_forgotten_waits_for_one_that_does_not_hear_it),
+        cmocka_unit_test(a_store_that_may_have_forgotten_serves_when_nobody_is_left),
         cmocka_unit_test(
             a_change_that_would_leave_keys_with_an_excluded_member_waits_to_be_cancelled),
         cmocka_unit_test(a_change_goes_on_without_an_excluded_member_where_others_have_the_keys),
