@@ -22,7 +22,7 @@ usage() {
 part_command() {
     local make=(make -s -C "$ROOT" -j "$JOBS" PG_CONFIG="$PG_CONFIG")
     case $1 in
-    build) "${make[@]}" BUILD="$MAKE_BUILD" all dynkv_fdw.so && say "build: 1 passed, 0 failed" ;;
+    build) "${make[@]}" BUILD="$MAKE_BUILD" all dynkv_fdw.so bench-build && say "build: 1 passed, 0 failed" ;;
     lint) "$ROOT/scripts/lint.sh" && say "lint: 1 passed, 0 failed" ;;
     lint-self-test) "$ROOT/scripts/lint.sh" --self-test ;;
     scripts) "$ROOT/scripts/self_test.sh" ;;
