@@ -23,13 +23,40 @@
 
 /* ---- deciding ---- */
 
+/* What one that was excluded meanwhile has on its disk counts for nothing; it may be this node. */
+static bool put_counts(const struct dynkv_node *node, uint64_t id)
+{
+    return member_counts(members_find(node, id)) || mutant_is(node, DYNKV_MUTANT_EXCLUDED_COUNT);
+}
+
+/* The answer waits for all items: since this one was decided a member that has it may have been excluded. */
+static void put_recount(struct dynkv_node *node, struct put_op *put, struct put_item *item)
+{
+    bool lost = false;
+
+    for (uint32_t i = 0; i < item->role_count; i++)
+        if (item->roles[i].acked && !put_counts(node, item->roles[i].member)) {
+            item->roles[i].acked = false;
+            lost = true;
+        }
+    if (!lost || item->result.error != DYNKV_OK)
+        return;
+    item->acks = item->result.acks = (uint8_t)put_route_acks(item, false);
+    if (item->acks >= put->w)
+        return;
+    item->result.error = DYNKV_UNAVAILABLE;
+    node->counters.writes_unavailable++;
+}
+
 static void put_answer(struct dynkv_node *node, struct put_op *put)
 {
     struct dynkv_put_reply reply = {.result_count = put->item_count};
 
     reply.results = dynkv_arena_calloc(&node->arena, put->item_count, sizeof *reply.results);
-    for (uint32_t i = 0; i < put->item_count; i++)
+    for (uint32_t i = 0; i < put->item_count; i++) {
+        put_recount(node, put, &put->items[i]);
         reply.results[i] = put->items[i].result;
+    }
     reply.extent = extent_tell(node, &put->op.source, put->keyspace, &reply.extent_count);
     node_answer(node, &put->op.source, DYNKV_MESSAGE_PUT_REPLY, &reply);
     put->answered = true;
@@ -106,12 +133,6 @@ static void put_refuse(struct dynkv_node *node, struct put_op *put, struct put_i
             put_close_role(put, item, &item->roles[i]);
     if (!item->decided)
         put_decide(node, put, item, error);
-}
-
-/* What one that was excluded meanwhile has on its disk counts for nothing; it may be this node. */
-static bool put_counts(const struct dynkv_node *node, uint64_t id)
-{
-    return member_counts(members_find(node, id)) || mutant_is(node, DYNKV_MUTANT_EXCLUDED_COUNT);
 }
 
 /* A member's role is done; if it failed, the next fallback takes its place and goes into *again. */
