@@ -138,14 +138,26 @@ void check_final_identical(struct sim *sim)
                           sim_key_text(&sim->keys[i]), pair[0]->name, pair[1]->name);
 }
 
-/* Hints for a member whose store was wiped stay until it is replaced; so do those of keys without a replica. */
+/* It will not come back under this identity. */
+static bool final_is_lost(const struct sim_node *node)
+{
+    return !node || node->is_excluded || (node->is_wiped && node->id == node->old_id);
+}
+
+/*
+ * Hints for a lost member stay until it is replaced.  So do those for one that is no replica of the key any more,
+ * while a replica is lost: they go to all of them.
+ */
 static bool is_for_a_lost_one(struct sim *sim, const struct sim_cell *cell)
 {
-    struct sim_node *target = sim_node_by_id(sim, cell->keyspace);
     const struct sim_key *key = oracle_hint_key(sim, cell);
+    bool is_replica = false, lacks_one = false;
 
-    return !target || target->is_excluded || (target->is_wiped && target->id == target->old_id) ||
-           (key && final_has_no_replica(sim, key));
+    for (uint32_t i = 0; key && i < key->replica_count; i++) {
+        is_replica = is_replica || key->replicas[i] == cell->keyspace;
+        lacks_one = lacks_one || final_is_lost(sim_node_by_id(sim, key->replicas[i]));
+    }
+    return final_is_lost(sim_node_by_id(sim, cell->keyspace)) || (lacks_one && !is_replica);
 }
 
 static uint32_t disk_hints(struct sim *sim, const struct sim_node *node)
