@@ -3,7 +3,7 @@
 #   make fuzz FUZZ_RUNS=5000000 FUZZ_SEED=7      longer, and another road
 #
 # tests/fuzz/fuzz_<target>.c is one target; its seeds come from tests/fuzz/make_corpus.c.  What a run
-# finds worth keeping stays in $(BUILD)/fuzz/work for the next one.
+# finds worth keeping stays in $(BUILD)/fuzz/corpus for the next one.
 
 FUZZ_RUNS ?= 50000
 FUZZ_SEED ?= 1

@@ -1,4 +1,4 @@
-# make sim: the simulator: fixed seeds, found seeds, every mutant.   make soak: an hour of fresh seeds.
+# make sim: the simulator: fresh seeds, found seeds, every mutant.   make soak: an hour of fresh seeds.
 #
 # tests/sim/ is one program, which sees the core and what stands under it.
 

@@ -21,9 +21,9 @@
  *     is brought by read repair and anti-entropy, as long as one replica has it.
  *
  * The coordinator is a replica of the readers' ring whenever one is up: a new replica that has not proved yet
- * that it holds all lacks, maybe, writes of its own from an earlier time, and must not stamp another.  If none is, the first fallback coordinates; it has no
- * record of the key, and changes the hint it keeps for the first replica instead.  Its store incarnation may
- * not stamp such a write: a version vector says "all of this actor's writes up to n", which holds only where
+ * that it holds all lacks, maybe, writes of its own from an earlier time, and must not stamp another.  If none
+ * is, the first fallback coordinates; it has no record of the key, and changes the hint it keeps for the first
+ * replica instead.  Its store incarnation may not stamp such a write: a version vector says "all of this actor's writes up to n", which holds only where
  * the actor's earlier writes of the key are at hand, and a hint that was handed over is not.  So it stamps
  * with a lineage: an actor of its own for as long as this hint exists (hints.c).  Riak lost writes for want
  * of that (riak_kv kv679, "the local read found nothing").

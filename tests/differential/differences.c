@@ -15,6 +15,8 @@
  *     if it were.  So keys are shifted only in tables whose local twin is DEFERRABLE.
  *   - A row that moves out of a foreign partition fires the UPDATE triggers there, not the DELETE triggers: the
  *     server fires those of the operation that it knows of.
+ *   - FETCH 0 from a cursor without SCROLL steps back to where it is: refused or not, depending on whether the plan
+ *     can go back, as a scan of a local index can.
  *   - INSERT into a table without on_insert 'error' overwrites; its local twin has a trigger that does.
  */
 #include <string.h>

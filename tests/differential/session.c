@@ -57,7 +57,9 @@ static void fetch(struct generator *g, unsigned cursor)
                                            "BACKWARD ALL", "ABSOLUTE -1"};
 
     put(g, "%s %s FROM cursor%u", one_in(g, 5) ? "MOVE" : "FETCH",
-        cursor == SCROLLING && one_in(g, 2) ? anywhere[below(g, 8)] : forward[below(g, 6)], cursor);
+        cursor == SCROLLING && one_in(g, 2) ? anywhere[below(g, 8)]
+                                            : forward[below(g, cursor == SCROLLING ? 6 : 5)],
+        cursor);
 }
 
 static unsigned cursor(struct generator *g, enum session_state state)

@@ -6,11 +6,11 @@ folder=$1 runs=$2 seed=$3
 shift 3
 passed=0 failed=0
 for target in "$@"; do
-    work=$folder/work/$target log=$folder/$target.log
-    mkdir -p "$work"
+    corpus=$folder/corpus/$target log=$folder/$target.log
+    mkdir -p "$corpus"
     if "$folder/fuzz_$target" -runs="$runs" -seed="$seed" -max_len=4096 -timeout=20 \
         -rss_limit_mb=2048 -artifact_prefix="$folder/$target-" -print_final_stats=1 \
-        "$work" "$folder/seeds/$target" >"$log" 2>&1; then
+        "$corpus" "$folder/seeds/$target" >"$log" 2>&1; then
         passed=$((passed + 1))
         printf 'fuzz/%-10s %8s runs, coverage %s\n' "$target" "$runs" \
             "$(grep -o 'cov: [0-9]*' "$log" | tail -1 | cut -c6-)"

@@ -7,6 +7,11 @@
 #include "tests/live/live.h"
 #include "tests/live/live_tests.h"
 
+static bool is_sure(void *client)
+{
+    return live_counter(client, "unsure") == 0;
+}
+
 /* Writes to a node, which has to be a replica, and tells the actor that stamped it. */
 static uint64_t actor_of(struct live_node *node)
 {
@@ -24,9 +29,8 @@ static uint64_t actor_of(struct live_node *node)
     item.key = dynkv_slice_text(key);
     item.partition_len = (uint32_t)item.key.len;
     body.keyspace = live_keyspace(client, "live", 3, 2, 2);
-    do { /* before the others have told it what it may have forgotten, it is OVERLOADED */
-        put = live_put(client, body.keyspace, key, "x", 1, 5000);
-    } while (put.error == DYNKV_OVERLOADED);
+    live_await(is_sure, client, "it was told what its store may have forgotten");
+    put = live_put(client, body.keyspace, key, "x", 1, 5000);
     CHECK(put.error == DYNKV_OK, "put: %s", dynkv_error_name((enum dynkv_error)put.error));
     CHECK(live_client_ask(client, DYNKV_MESSAGE_GET, &body, 5000, &answer), "no answer");
     CHECK(answer.envelope.type == DYNKV_MESSAGE_GET_REPLY, "a get");
