@@ -364,14 +364,17 @@ static void disk_lost_key(struct sim *sim, struct sim_node *node, struct sim_key
     bool lost = false;
 
     for (struct sim_applied *it = key->applied; it; it = it->next_of_key) {
-        if (!(dynkv_version_covers(&before.version, it->dot) ||
-              disk_hints_at(sim, &node->disk, NO_LIFE, key, it->dot)) ||
-            dynkv_version_covers(&after.version, it->dot) ||
-            disk_hints_at(sim, now, NO_LIFE, key, it->dot))
+        bool had = dynkv_version_covers(&before.version, it->dot);
+        bool has = dynkv_version_covers(&after.version, it->dot);
+        bool hinted = disk_hints_at(sim, &node->disk, NO_LIFE, key, it->dot);
+        bool hints = disk_hints_at(sim, now, NO_LIFE, key, it->dot);
+
+        /* A hint that is left does not stand for a record: nobody reads it. */
+        if (!(had || hinted) || has || (!had && hints))
             continue;
         lost = true;
         it->lost_from |= 1u << node->index;
-        if (!(oracle_holders(sim, key, it->dot) & ~(1u << node->index)))
+        if (!hints && !(oracle_holders(sim, key, it->dot) & ~(1u << node->index)))
             it->may_be_lost = true;
     }
     if (!lost)
