@@ -101,11 +101,11 @@ UNIT_LIBS_wire   := wire model base
 UNIT_LIBS_core   := core wire model base
 UNIT_LIBS_store  := store model base
 UNIT_LIBS_client := client wire model base
-UNIT_LIBS_daemon := daemon base
+UNIT_LIBS_daemon := daemon core store wire model base
 UNIT_LIBS_cli    := cli client wire model base
 UNIT_LINK_store  := -lrocksdb -lpthread
 UNIT_LINK_client := -lnng -lpthread
-UNIT_LINK_daemon := -lnng -lpthread
+UNIT_LINK_daemon := -lnng -lrocksdb -lpthread
 # Helpers that several tests of one layer share: tests/unit/<layer>/*.c that are not test_*.c.
 
 # cmocka 2 deprecates macros that 1, which Debian 12 and 13 have, offers nothing else for.

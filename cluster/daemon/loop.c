@@ -40,7 +40,7 @@ struct dynkvd_loop {
     uint64_t now_ms, mono_ms; /* of this round */
     struct dynkv_effects effects;
     struct dynkvd_job own_job;        /* without a store thread: the effects being carried out */
-    struct dynkvd_result *own_result; /* ... and the answers */
+    struct dynkvd_result *own_result; /* ... and the answers; with one: those from memory */
     bool store_failed;                /* found out in this round */
     uint64_t housekeeping_next_ms;
     struct dynkv_arena page_arena;
@@ -86,38 +86,44 @@ static void loop_swap_effects(struct dynkvd_loop *loop, struct dynkvd_job *job)
     loop->effects = empty;
 }
 
-/* With an engine that never blocks: does the job here, and steps the answers. */
-static void loop_work_here(struct dynkvd_loop *loop)
+/* With an engine that never blocks: does the job here. */
+static void loop_work_here(struct dynkvd_loop *loop, struct dynkvd_result *result)
 {
-    struct dynkvd_result *result = loop->own_result;
     struct dynkvd_job *job = &loop->own_job;
 
     loop_swap_effects(loop, job);
     dynkvd_work_read(loop->parts.engine, job, loop->parts.metrics, result);
     dynkvd_work_write(loop->parts.engine, job, loop->parts.metrics, result);
-    loop_step_result(loop, result);
-    dynkv_arena_reset(&result->arena);
-    result->event_count = 0;
-    result->store_failed = false;
     dynkv_effects_reset(&job->effects);
 }
 
+static void loop_give(struct dynkvd_loop *loop, struct dynkvd_result *result)
+{
+    struct dynkvd_job *job = dynkvd_store_job(loop->parts.store);
+
+    loop_swap_effects(loop, job);
+    dynkvd_store_give(loop->parts.store, job, result);
+}
+
+/* Carries out the effects, steps what was answered at once, carries out what comes of that, and so on. */
 static void loop_flush(struct dynkvd_loop *loop)
 {
+    struct dynkvd_result *result = loop->own_result;
+
     for (;;) {
         loop_send(loop);
         if (!dynkvd_effects_have_work(&loop->effects)) {
             dynkv_effects_reset(&loop->effects);
             return;
         }
-        if (loop->parts.store) {
-            struct dynkvd_job *job = dynkvd_store_job(loop->parts.store);
-
-            loop_swap_effects(loop, job);
-            dynkvd_store_give(loop->parts.store, job);
-            return;
-        }
-        loop_work_here(loop);
+        if (loop->parts.store)
+            loop_give(loop, result);
+        else
+            loop_work_here(loop, result);
+        loop_step_result(loop, result);
+        dynkv_arena_reset(&result->arena);
+        result->event_count = 0;
+        result->store_failed = false;
     }
 }
 

@@ -25,6 +25,7 @@
     X(store_groups, "counter", "batched writes to the engine")                                     \
     X(store_operations, "counter", "operations in them")                                           \
     X(store_reads, "counter", "keys read from the engine")                                         \
+    X(store_peeks, "counter", "of these, found in memory by the loop itself")                      \
     X(store_errors, "counter", "failed reads and writes of the engine")                            \
     X(engine_records, "gauge", "records in the engine, roughly")                                   \
     X(engine_bytes, "gauge", "bytes the engine uses, roughly")                                     \

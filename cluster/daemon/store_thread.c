@@ -14,6 +14,7 @@ struct dynkvd_store {
     struct dynkvd_loop *loop;
     struct dynkvd_metrics *metrics;
     uint32_t sync_interval_ms; /* 0: not this mode */
+    struct dynkvd_pending pending;
     pthread_t thread;
 
     pthread_mutex_t lock;
@@ -68,10 +69,17 @@ static void job_recycle(struct dynkvd_store *store, struct dynkvd_job *job)
         job_free(job);
 }
 
-void dynkvd_store_give(struct dynkvd_store *store, struct dynkvd_job *job)
+void dynkvd_store_give(struct dynkvd_store *store, struct dynkvd_job *job,
+                       struct dynkvd_result *result)
 {
     bool wake;
 
+    dynkvd_work_peek(store->engine, &store->pending, job, store->metrics, result);
+    if (!dynkvd_effects_have_work(&job->effects)) {
+        job_recycle(store, job);
+        return;
+    }
+    dynkvd_pending_add(&store->pending, &job->effects);
     job->next = NULL;
     for (uint32_t i = 0; i < job->effects.store_count; i++)
         job->store_bytes += job->effects.stores[i].key.len + job->effects.stores[i].record.len;
@@ -132,6 +140,7 @@ static void store_do_group(struct dynkvd_store *store, struct dynkvd_group *grou
     store_post(store, written);
     for (job = group->first; job; job = next) {
         next = job->next;
+        dynkvd_pending_remove(&store->pending, &job->effects);
         job_recycle(store, job);
     }
 }

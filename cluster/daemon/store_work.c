@@ -2,18 +2,11 @@
 
 #include <stdlib.h>
 
-#include "base/hash.h"
 #include "daemon/log.h"
 
 struct stored_key {
     struct dynkv_map_node node;
 };
-
-static uint64_t key_hash(enum dynkv_space space, uint32_t partition, uint64_t keyspace,
-                         struct dynkv_slice key)
-{
-    return dynkv_hash(key, dynkv_hash_pair(keyspace, partition) + space);
-}
 
 static enum dynkv_engine_space engine_space(enum dynkv_space space)
 {
@@ -65,8 +58,8 @@ static bool group_conflicts(const struct dynkvd_group *group, const struct dynkv
     for (uint32_t i = 0; i < effects->load_count; i++) {
         const struct dynkv_effect_load *load = &effects->loads[i];
 
-        if (dynkv_map_find(&group->stored,
-                           key_hash(load->space, load->partition, load->keyspace, load->key)))
+        if (dynkv_map_find(&group->stored, dynkvd_key_hash(load->space, load->partition,
+                                                           load->keyspace, load->key)))
             return true;
     }
     return false;
@@ -95,7 +88,7 @@ bool dynkvd_group_add(struct dynkvd_group *group, struct dynkvd_job *job)
             continue;
         stored = dynkv_arena_alloc(&group->arena, sizeof *stored);
         dynkv_map_add(&group->stored, &stored->node,
-                      key_hash(store->space, store->partition, store->keyspace, store->key));
+                      dynkvd_key_hash(store->space, store->partition, store->keyspace, store->key));
     }
     return true;
 }
@@ -122,6 +115,23 @@ static void complain(struct dynkv_engine *engine, struct dynkvd_metrics *metrics
                dynkv_engine_last_error(engine));
 }
 
+static struct dynkv_engine_key load_key(const struct dynkv_effect_load *load)
+{
+    return (struct dynkv_engine_key){load->partition, load->keyspace, load->key,
+                                     engine_space(load->space)};
+}
+
+static void loaded_add(struct dynkvd_result *result, uint64_t token,
+                       const struct dynkv_engine_value *value)
+{
+    struct dynkv_event *event = result_add(result, DYNKV_EVENT_LOADED);
+
+    event->as.loaded.token = token;
+    event->as.loaded.error = value->error;
+    if (value->error == DYNKV_OK)
+        event->as.loaded.record = value->data;
+}
+
 static void read_loads(struct dynkv_engine *engine, const struct dynkvd_job *jobs,
                        struct dynkvd_metrics *metrics, struct dynkvd_result *result)
 {
@@ -137,23 +147,14 @@ static void read_loads(struct dynkv_engine *engine, const struct dynkvd_job *job
     keys = dynkv_arena_calloc(&result->arena, count, sizeof *keys);
     values = dynkv_arena_calloc(&result->arena, count, sizeof *values);
     for (const struct dynkvd_job *job = jobs; job; job = job->next)
-        for (uint32_t i = 0; i < job->effects.load_count; i++) {
-            const struct dynkv_effect_load *load = &job->effects.loads[i];
-
-            keys[at++] = (struct dynkv_engine_key){load->partition, load->keyspace, load->key,
-                                                   engine_space(load->space)};
-        }
+        for (uint32_t i = 0; i < job->effects.load_count; i++)
+            keys[at++] = load_key(&job->effects.loads[i]);
     dynkv_engine_get(engine, keys, count, &result->arena, values);
     dynkvd_metric_add(&metrics->store_reads, count);
     at = 0;
     for (const struct dynkvd_job *job = jobs; job; job = job->next)
         for (uint32_t i = 0; i < job->effects.load_count; i++, at++) {
-            struct dynkv_event *event = result_add(result, DYNKV_EVENT_LOADED);
-
-            event->as.loaded.token = job->effects.loads[i].token;
-            event->as.loaded.error = values[at].error;
-            if (values[at].error == DYNKV_OK)
-                event->as.loaded.record = values[at].data;
+            loaded_add(result, job->effects.loads[i].token, &values[at]);
             if (is_failure(values[at].error) && !complained) {
                 complain(engine, metrics, "read a record", values[at].error);
                 complained = true; /* once a batch is enough */
@@ -237,6 +238,31 @@ void dynkvd_work_read(struct dynkv_engine *engine, const struct dynkvd_job *jobs
     for (const struct dynkvd_job *job = jobs; job; job = job->next)
         for (uint32_t i = 0; i < job->effects.range_count; i++)
             read_range(engine, &job->effects.ranges[i], metrics, result);
+}
+
+void dynkvd_work_peek(struct dynkv_engine *engine, struct dynkvd_pending *pending,
+                      struct dynkvd_job *job, struct dynkvd_metrics *metrics,
+                      struct dynkvd_result *result)
+{
+    struct dynkv_effects *effects = &job->effects;
+    uint32_t left = 0, count = effects->load_count;
+
+    if (count > DYNKVD_PEEK_MAX)
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        struct dynkv_effect_load *load = &effects->loads[i];
+        struct dynkv_engine_key key = load_key(load);
+        struct dynkv_engine_value value;
+
+        if (!dynkvd_pending_has(pending, load) &&
+            dynkv_engine_peek(engine, &key, &result->arena, &value))
+            loaded_add(result, load->token, &value);
+        else
+            effects->loads[left++] = *load;
+    }
+    effects->load_count = left;
+    dynkvd_metric_add(&metrics->store_reads, count - left);
+    dynkvd_metric_add(&metrics->store_peeks, count - left);
 }
 
 /* ---- writing ---- */

@@ -9,11 +9,15 @@
 #ifndef DYNKV_DAEMON_STORE_WORK_H
 #define DYNKV_DAEMON_STORE_WORK_H
 
-#include "daemon/loop.h"
 #include "base/map.h"
+#include "daemon/loop.h"
+#include "daemon/store_pending.h"
 
 #define DYNKVD_GROUP_BYTES_MAX \
     ((size_t)16 * 1024 * 1024) /* of one write; a single job may be more */
+
+/* Loads that the loop looks for in memory itself; where there are more, two threads are faster than one. */
+#define DYNKVD_PEEK_MAX 32u
 
 struct dynkvd_job {
     struct dynkvd_job *next;
@@ -49,6 +53,13 @@ bool dynkvd_group_add(struct dynkvd_group *group, struct dynkvd_job *job);
 /* Frees what the group itself holds and empties it; the jobs are the caller's. */
 void dynkvd_group_reset(struct dynkvd_group *group);
 
+/*
+ * Answers those of the job's loads that the engine has in memory and that no pending store is to change, and takes
+ * them out of the job.  On another thread than the rest.
+ */
+void dynkvd_work_peek(struct dynkv_engine *engine, struct dynkvd_pending *pending,
+                      struct dynkvd_job *job, struct dynkvd_metrics *metrics,
+                      struct dynkvd_result *result);
 /* Does the loads and ranges of the jobs, first to last. */
 void dynkvd_work_read(struct dynkv_engine *engine, const struct dynkvd_job *jobs,
                       struct dynkvd_metrics *metrics, struct dynkvd_result *result);

@@ -46,6 +46,12 @@ void dynkv_engine_get(struct dynkv_engine *engine, const struct dynkv_engine_key
         engine->class->get(engine, keys, count, arena, values);
 }
 
+bool dynkv_engine_peek(struct dynkv_engine *engine, const struct dynkv_engine_key *key,
+                       struct dynkv_arena *arena, struct dynkv_engine_value *value)
+{
+    return engine->class->peek && engine->class->peek(engine, key, arena, value);
+}
+
 static enum dynkv_error engine_write(struct dynkv_engine *engine, const struct dynkv_engine_op *ops,
                                      uint32_t count, bool synced)
 {

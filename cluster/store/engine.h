@@ -5,7 +5,7 @@
  * spaces that know nothing of each other: the records of the node, and the hints that it keeps for absent
  * members (there the three parts of a key are what the writer of hints makes of them).  Records and keys
  * are opaque bytes here.  Calls may block; the daemon makes them on one thread of its own, and an
- * engine need not be safe for more than one.
+ * engine need not be safe for more than one, but for dynkv_engine_peek.
  *
  * Two engines: memory (hash table for points, AVL tree for order; data lives as long as the process)
  * and rocksdb.
@@ -108,6 +108,13 @@ const char *dynkv_engine_kind(const struct dynkv_engine *engine);
 /* values[i] answers keys[i]. */
 void dynkv_engine_get(struct dynkv_engine *engine, const struct dynkv_engine_key *keys,
                       uint32_t count, struct dynkv_arena *arena, struct dynkv_engine_value *values);
+/*
+ * As get, of one key that can be answered from memory: true, and *value.  False: ask get, which may have to read
+ * the disk, or tells what is wrong.  It never waits for a disk, and may be called beside any other call from
+ * another thread, as long as none of them writes this key.
+ */
+bool dynkv_engine_peek(struct dynkv_engine *engine, const struct dynkv_engine_key *key,
+                       struct dynkv_arena *arena, struct dynkv_engine_value *value);
 /*
  * All operations or none, in order, durable on return according to the sync mode.  STORAGE on an I/O
  * error or a full disk; dynkv_engine_last_error tells more.  After that nothing more is written (STORAGE

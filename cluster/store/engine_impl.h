@@ -18,6 +18,8 @@ struct engine_class {
     void (*close)(struct dynkv_engine *engine);
     void (*get)(struct dynkv_engine *engine, const struct dynkv_engine_key *keys, uint32_t count,
                 struct dynkv_arena *arena, struct dynkv_engine_value *values);
+    bool (*peek)(struct dynkv_engine *engine, const struct dynkv_engine_key *key,
+                 struct dynkv_arena *arena, struct dynkv_engine_value *value);
     enum dynkv_error (*write)(struct dynkv_engine *engine, const struct dynkv_engine_op *ops,
                               uint32_t count, bool synced);
     /* Partition by partition; order is how keys come in each of them (PARTITION: rising). */

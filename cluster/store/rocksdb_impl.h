@@ -27,7 +27,7 @@ struct rocks {
     char *path;
     rocksdb_t *db;
     rocksdb_options_t *options;
-    rocksdb_readoptions_t *read;
+    rocksdb_readoptions_t *read, *read_cached;
     rocksdb_readoptions_t *read_range; /* its bound is set by each range */
     rocksdb_writeoptions_t *write, *write_synced;
     rocksdb_column_family_handle_t *families[ROCKS_FAMILIES];

@@ -22,6 +22,7 @@
 #define ROCKS_BYTES_PER_SYNC  ((uint64_t)1 << 20)
 #define ROCKS_BLOOM_BITS      10
 #define ROCKS_MEMTABLE_BLOOM  0.05 /* of the write buffer */
+#define ROCKS_CACHE_ONLY      1    /* kBlockCacheTier, which c.h has no name for */
 #define ROCKS_BACKGROUND_JOBS 2
 #define ROCKS_MAX_OPEN_FILES  512
 /*
@@ -105,6 +106,8 @@ static void make_options(struct rocks *rocks, const struct dynkv_engine_config *
     rocksdb_options_set_compression(options, rocksdb_lz4_compression);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
     rocks->read = rocksdb_readoptions_create();
+    rocks->read_cached = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_read_tier(rocks->read_cached, ROCKS_CACHE_ONLY);
     rocks->read_range = rocksdb_readoptions_create();
     rocks->write = rocksdb_writeoptions_create();
     rocks->write_synced = rocksdb_writeoptions_create();
@@ -338,6 +341,7 @@ void rocks_close(struct dynkv_engine *engine)
     rocksdb_writeoptions_destroy(rocks->write_synced);
     rocksdb_writeoptions_destroy(rocks->write);
     rocksdb_readoptions_destroy(rocks->read_range);
+    rocksdb_readoptions_destroy(rocks->read_cached);
     rocksdb_readoptions_destroy(rocks->read);
     rocksdb_options_destroy(rocks->options);
     dynkv_arena_fini(&rocks->scratch);

@@ -37,6 +37,34 @@ static void what_was_written_is_there_after_reopening(void **state)
     assert_string_equal(get_text(f, 1, 7, "c"), "3");
 }
 
+static bool peek(struct fixture *f, const char *key, struct dynkv_engine_value *value)
+{
+    struct dynkv_engine_key at = {1, 7, dynkv_slice_text(key), DYNKV_ENGINE_RECORDS};
+
+    return dynkv_engine_peek(f->engine, &at, &f->arena, value);
+}
+
+static void a_peek_answers_from_memory_and_leaves_the_disk_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct dynkv_engine_value value;
+
+    write_one(f, op_put(1, 7, "a", "1"));
+    assert_true(peek(f, "a", &value));
+    assert_int_equal(value.error, DYNKV_OK);
+    assert_true(dynkv_slice_equal(value.data, dynkv_slice_text("1")));
+    assert_true(peek(f, "b", &value));
+    assert_int_equal(value.error, DYNKV_NOT_FOUND);
+
+    fixture_reopen(f,
+                   DYNKV_SYNC_ALWAYS); /* the log is now a table, of which nothing was read yet */
+    assert_false(peek(f, "a", &value));
+    assert_string_equal(get_text(f, 1, 7, "a"), "1");
+    assert_true(peek(f, "a", &value));
+    assert_int_equal(value.error, DYNKV_OK);
+    assert_true(dynkv_slice_equal(value.data, dynkv_slice_text("1")));
+}
+
 static void a_synced_write_survives_a_kill(void **state)
 {
     struct fixture *f = *state;
@@ -340,6 +368,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FOR_ROCKSDB(what_was_written_is_there_after_reopening),
+        FOR_ROCKSDB(a_peek_answers_from_memory_and_leaves_the_disk_alone),
         FOR_ROCKSDB(a_synced_write_survives_a_kill),
         FOR_ROCKSDB(a_checkpoint_opens_as_a_store_of_its_own),
         FOR_ROCKSDB(a_full_disk_loses_nothing_that_was_acknowledged),
