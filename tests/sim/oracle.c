@@ -638,7 +638,8 @@ void check_on_durable(struct sim *sim, struct sim_node *node,
     if (sim->options->trace)
         sim_trace(sim, "%s has on disk %.*s %s", node->name, (int)store->key.len,
                   (const char *)store->key.data, sim_version_text(sim, &object.version));
-    oracle_note_durable(sim, &object);
+    if (!node->is_excluded) /* else it may be nowhere but here, and nobody asks here any more */
+        oracle_note_durable(sim, &object);
 }
 
 void check_on_seen(struct sim *sim, struct sim_key *key, const struct dynkv_object *object)
