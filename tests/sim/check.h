@@ -159,8 +159,8 @@ void check_limits_sent(struct sim *sim, struct sim_node *node, uint32_t first);
 void check_limits_tick(struct sim *sim, struct sim_node *node);
 void check_clock_change(struct sim *sim, const struct sim_change *change,
                         const struct sim_write *write, const struct dynkv_sibling *sibling);
-void check_quorum(struct sim *sim, const struct sim_need *need, const struct dynkv_object *object,
-                  uint32_t r);
+void check_quorum(struct sim *sim, const struct sim_client *client, const struct sim_need *need,
+                  const struct dynkv_object *object);
 /* entry NULL: the page does not have the key. */
 void check_filter(struct sim *sim, const struct sim_need *need, uint32_t least,
                   const struct dynkv_object *entry);

@@ -1,12 +1,15 @@
 /*
  * check_quorum.c: invariant 13: where r + w > n, a read sees every write that was acknowledged before it
- * began, or what superseded it.  Not asked for of a key some of whose replicas lost their disk meanwhile.
+ * began, or what superseded it.  Not asked for of a key some of whose replicas lost their disk meanwhile, nor of a
+ * read that an excluded member has answered, which was cut off from the others and has not heard: it counts itself.
  */
 #include "check.h"
 
-void check_quorum(struct sim *sim, const struct sim_need *need, const struct dynkv_object *object,
-                  uint32_t r)
+void check_quorum(struct sim *sim, const struct sim_client *client, const struct sim_need *need,
+                  const struct dynkv_object *object)
 {
+    if (client->heard_excluded)
+        return;
     if (need->key->reaped_us < need->since_us)
         check_reaped(sim, need->key, object, "a read");
     if (need->loss_epoch != need->key->loss_epoch)
@@ -20,7 +23,7 @@ void check_quorum(struct sim *sim, const struct sim_need *need, const struct dyn
         sim_violation(sim, "13",
                       "%s: a read with r=%u gave version %s, without %s of write %u, which was "
                       "acknowledged at w=%u before",
-                      sim_key_text(need->key), r, sim_version_text(sim, &object->version),
+                      sim_key_text(need->key), client->r, sim_version_text(sim, &object->version),
                       sim_dot_text(sim, dot), applied ? applied->write->number : 0,
                       applied ? applied->write->w : 0);
         return;

@@ -27,7 +27,7 @@ static void read_done(struct sim *sim, struct sim_client *client, const struct s
                       const struct dynkv_object *object)
 {
     check_on_seen(sim, need->key, object);
-    check_quorum(sim, need, object, client->r);
+    check_quorum(sim, client, need, object);
     sim_client_saw(sim, client, need->key, object);
 }
 

@@ -144,7 +144,7 @@ static void page_check_key(struct sim *sim, struct sim_client *client,
         return;
     if (entry)
         check_on_seen(sim, need->key, &object);
-    check_quorum(sim, need, &object, client->r);
+    check_quorum(sim, client, need, &object);
     if (entry)
         sim_client_saw(sim, client, need->key, &object);
 }

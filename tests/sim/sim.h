@@ -293,6 +293,7 @@ struct sim_client {
     uint64_t serial; /* of the call that is waited for */
     uint32_t node;   /* asked */
     uint32_t tries;
+    bool heard_excluded; /* one that was excluded, which it had not heard, has answered */
     uint8_t keyspace, r, w, put_flags;
     struct sim_write *writes[SIM_BATCH_MAX];
     struct sim_need needs[SIM_KEYS_MAX];

@@ -80,6 +80,7 @@ void sim_client_begin(struct sim *sim, struct sim_client *client, enum sim_op_ki
     client->serial = ++sim->next_serial;
     client->tries = 1;
     client->need_count = 0;
+    client->heard_excluded = false;
     client_later(sim, client, SIM_CLIENT_TIMEOUT, sim->swarm.client_deadline_ms * SIM_MS);
     if (kind == SIM_OP_DIRECT)
         client_later(sim, client, SIM_CLIENT_HEDGE, 60 * SIM_MS);
@@ -354,6 +355,7 @@ static void client_take(struct sim *sim, struct sim_client *client, uint64_t tok
 void sim_client_on_reply(struct sim *sim, uint64_t token, struct dynkv_slice bytes)
 {
     struct sim_client *client = sim_client_of_token(sim, token);
+    const struct sim_node *node;
     struct dynkv_envelope envelope;
     union dynkv_body body;
 
@@ -373,6 +375,8 @@ void sim_client_on_reply(struct sim *sim, uint64_t token, struct dynkv_slice byt
         return;
     }
     client_observe(sim, client, envelope.timestamp);
+    node = sim_node_by_id(sim, envelope.sender);
+    client->heard_excluded |= node && node->is_excluded;
     /* It fetches a ring that it has not seen; but that takes a while. */
     if (envelope.ring_version != client->ring_version && sim_ring_of(sim, envelope.ring_version) &&
         (envelope.type == DYNKV_MESSAGE_ERROR || sim_percent(&sim->work_random, 20)))
