@@ -147,7 +147,7 @@ void on_join_reply(struct dynkv_node *node, const struct dynkv_join_reply *body)
     node->partitions = body->partitions;
     for (uint32_t i = 0; i < body->member_count; i++) {
         if (body->members[i].id == node->id)
-            node->self->info.joined = body->members[i].joined;
+            members_set_joined(node, body->members[i].joined);
         members_merge(node, &body->members[i]);
     }
     for (uint32_t i = 0; i < body->keyspace_count; i++)

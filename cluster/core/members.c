@@ -117,6 +117,13 @@ static void member_set_incarnation(struct dynkv_node *node, struct member *membe
     member->accused = member->told = member->suspected = false;
 }
 
+void members_set_joined(struct dynkv_node *node, uint64_t joined)
+{
+    node->self->info.joined = joined;
+    node->self->facts = member_facts(&node->self->info);
+    node->state_stale = true;
+}
+
 /* Takes over what the member says of itself; whether that was more than a new incarnation. */
 static bool member_set(struct dynkv_node *node, struct member *member,
                        const struct dynkv_member *from)

@@ -426,6 +426,8 @@ struct member *members_find(const struct dynkv_node *node, uint64_t id);
 struct member *members_find_name(const struct dynkv_node *node, struct dynkv_slice name);
 /* Merges one record; true if anything changed.  A record that can't be one is passed over. */
 bool members_merge(struct dynkv_node *node, const struct dynkv_member *info);
+/* This node's own place in the order of joining, as others have settled it; nothing is spread by this. */
+void members_set_joined(struct dynkv_node *node, uint64_t joined);
 /* To be called when records have been merged: brings ring and down up to date. */
 void members_settle(struct dynkv_node *node);
 /* Adds to those who accuse a member; false if it was there, or is greater than all that are kept. */

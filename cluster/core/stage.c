@@ -220,9 +220,8 @@ static void stage_settle_members(struct dynkv_node *node)
         return;
     node->stage_next_ms = node->mono_ms + CORE_STAGE_SETTLE_MS;
     if (!node->self->info.joined && place_is_held(node, node->id)) {
-        node->self->info.joined = DYNKV_JOINED_BY_CHANGE;
+        members_set_joined(node, DYNKV_JOINED_BY_CHANGE);
         node->self->info.incarnation++;
-        node->state_stale = true;
         members_changed(node, node->self, true);
         gossip_spread_member(node, node->self);
     }

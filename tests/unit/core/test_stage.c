@@ -195,6 +195,35 @@ static void a_candidate_gets_its_share_and_the_others_let_go_of_theirs(void **st
     cluster_free(c);
 }
 
+/* What others tell of it must not look to it like an old word of its own, which it would contradict, for ever. */
+static void who_got_a_place_by_a_change_agrees_with_what_is_told_of_it(void **state)
+{
+    uint64_t ks;
+    struct cluster *c = with_data(3, &ks);
+
+    (void)state;
+    for (int round = 0; round < 2; round++) { /* as a candidate, and as a member */
+        if (round == 0) {
+            cluster_add(c);
+            cluster_run(c, 1000);
+        } else {
+            do_it(c, DYNKV_CLUSTER_JOIN, "n4", "");
+            do_it(c, DYNKV_CLUSTER_COMMIT, "", "");
+            assert_true(wait_epoch(c, 3, 1));
+            cluster_run(c, 1000);
+        }
+        cluster_pause(c, 3, true);
+        cluster_run(c, 3000);
+        assert_int_equal(cluster_sees_down(c, 0, 3), 1);
+        cluster_pause(c, 3, false);
+        cluster_run(c, 5000);
+        assert_int_equal(cluster_sees_down(c, 0, 3), 0);
+        cluster_run(c, 20000);
+        assert_int_equal(cluster_counter(c, 3, "refutations"), round + 1); /* once each time */
+    }
+    cluster_free(c);
+}
+
 static void a_leaver_hands_over_all_it_holds_and_is_gone(void **state)
 {
     uint64_t ks;
@@ -539,6 +568,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_candidate_gets_its_share_and_the_others_let_go_of_theirs),
+        cmocka_unit_test(who_got_a_place_by_a_change_agrees_with_what_is_told_of_it),
         cmocka_unit_test(a_leaver_hands_over_all_it_holds_and_is_gone),
         cmocka_unit_test(a_dead_member_is_replaced_and_nothing_else_moves),
         cmocka_unit_test(a_change_waits_for_a_member_that_is_down_and_can_be_cancelled),
