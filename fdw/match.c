@@ -8,9 +8,7 @@
 #include "postgres.h"
 
 #include "access/stratnum.h"
-#include "catalog/pg_am_d.h"
 #include "catalog/pg_type_d.h"
-#include "commands/defrem.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
@@ -20,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/typcache.h"
 
 #include "fdw/codec.h"
 #include "fdw/match.h"
@@ -83,18 +82,19 @@ static bool match_type(Oid column_type, Oid value_type)
            (match_is_integer(column_type) && match_is_integer(value_type));
 }
 
+Oid dynkv_match_family(Oid type)
+{
+    return lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
+}
+
 /* The btree strategy of an operator with the key column on its left; 0 for any other operator. */
 static int match_strategy(Oid operator, Oid column_type)
 {
-    Oid opclass = GetDefaultOpClass(column_type, BTREE_AM_OID);
-    Oid family;
+    Oid family = dynkv_match_family(column_type);
     int strategy;
     Oid left, right;
 
-    if (!OidIsValid(opclass))
-        return 0;
-    family = get_opclass_family(opclass);
-    if (!op_in_opfamily(operator, family))
+    if (!OidIsValid(family) || !op_in_opfamily(operator, family))
         return 0;
     get_op_opfamily_properties(operator, family, false, &strategy, &left, &right);
     return strategy;

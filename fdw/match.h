@@ -56,6 +56,9 @@ typedef struct DynkvKeyColumns {
     Oid types[INDEX_MAX_KEYS]; /* base types, of domains */
 } DynkvKeyColumns;
 
+/* The btree family that orders the type by default; InvalidOid: none.  Every clause asks: it has to be cached. */
+extern Oid dynkv_match_family(Oid type);
+
 extern void dynkv_match_key_columns(Relation rel, const DynkvTableOptions *options,
                                     DynkvKeyColumns *columns);
 

@@ -7,8 +7,6 @@
 #include "postgres.h"
 
 #include "access/stratnum.h"
-#include "catalog/pg_am_d.h"
-#include "commands/defrem.h"
 #include "optimizer/paths.h"
 #include "utils/lsyscache.h"
 
@@ -91,8 +89,7 @@ List *dynkv_order_pathkeys(PlannerInfo *root, RelOptInfo *rel, const DynkvKeyCol
     List *pathkeys = NIL;
 
     for (int i = 0; i < columns->count; i++) {
-        Oid opclass = GetDefaultOpClass(columns->types[i], BTREE_AM_OID);
-        Oid family = OidIsValid(opclass) ? get_opclass_family(opclass) : InvalidOid;
+        Oid family = dynkv_match_family(columns->types[i]);
         EquivalenceClass *class;
 
         if (order_is_one_value(used, i))

@@ -7,9 +7,7 @@
 #include "postgres.h"
 
 #include "access/stratnum.h"
-#include "catalog/pg_am_d.h"
 #include "catalog/pg_type_d.h"
-#include "commands/defrem.h"
 #include "mb/pg_wchar.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
@@ -22,6 +20,7 @@
 #include "fdw/codec.h"
 #include "fdw/column.h"
 #include "fdw/compat.h"
+#include "fdw/match.h"
 #include "fdw/qual_tree.h"
 
 #define GENERATED_VIRTUAL  'v'   /* attgenerated of a column that is never stored; since 18 */
@@ -224,8 +223,7 @@ static bool qual_types_fit(Oid column, Oid value)
 /* The btree strategy of an operator on a type; *negated: of its negation.  0: any other operator. */
 static int qual_strategy(Oid operator, Oid type, bool *negated)
 {
-    Oid opclass = GetDefaultOpClass(type, BTREE_AM_OID);
-    Oid family = OidIsValid(opclass) ? get_opclass_family(opclass) : InvalidOid;
+    Oid family = dynkv_match_family(type);
     int strategy;
 
     *negated = false;
