@@ -41,7 +41,7 @@
 #define CORE_REAP_PLACES        4096u /* trees looked at in one tick */
 #define CORE_REAP_PAGE_RECORDS  1000u /* records, and bytes of them, that one round looks at */
 #define CORE_REAP_PAGE_BYTES    (1u << 20)
-#define CORE_PUT_RESENDS        3u          /* of one write, to replicas that found it STALE */
+#define CORE_PUT_RESENDS        3u          /* of one message, to a replica that found it STALE */
 #define CORE_LINGER_MAX         10000u      /* answered writes that wait for their last roles */
 #define CORE_LINGER_BYTES       (64u << 20) /* and what they may hold */
 #define CORE_HINTS_MAX          1000000u /* hints a node keeps; each takes 40 bytes of memory, too */

@@ -257,8 +257,7 @@ static void put_on_answer(struct dynkv_node *node, struct op *op, uint32_t sub,
                    body->put_reply.result_count == batch->count;
 
     if (body && envelope->type == DYNKV_MESSAGE_REPLICATE_REPLY &&
-        body->replicate_reply.error == DYNKV_STALE && put->resends < CORE_PUT_RESENDS) {
-        put->resends++;
+        body->replicate_reply.error == DYNKV_STALE && batch->resends < CORE_PUT_RESENDS) {
         put_send_again(node, put, batch);
         return;
     }

@@ -83,7 +83,6 @@ struct put_op {
     uint32_t open; /* roles of all items */
     size_t bytes;  /* of keys, values and objects */
     bool answered, lingers;
-    uint8_t resends; /* of messages that were found STALE */
 };
 
 /* ---- put_route.c ---- */
@@ -124,6 +123,7 @@ struct put_batch {
     uint32_t *items;
     uint32_t count;
     size_t bytes;
+    uint32_t resends; /* so often was it sent again, because it was found STALE */
     struct put_batch *next;
 };
 

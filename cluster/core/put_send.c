@@ -96,6 +96,7 @@ void put_send_again(struct dynkv_node *node, struct put_op *put, const struct pu
 {
     struct put_batch *again = dynkv_arena_copy(&put->op.arena, batch, sizeof *batch);
 
+    again->resends++;
     again->next = NULL;
     put_send(node, put, again);
 }

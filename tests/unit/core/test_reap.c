@@ -386,6 +386,51 @@ static void a_message_from_before_is_refused_afterwards_also_after_a_restart(voi
     cluster_free(b.c);
 }
 
+/* All but one have been told a fence that is a little ahead of that one's clock. */
+static void fence_all_but(struct bench *b, uint32_t but, uint64_t fence)
+{
+    const struct dynkv_ring *ring = dynkv_node_ring(cluster_node(b->c, 0));
+    struct dynkv_reap_quiet body = {
+        .keyspace = b->ks,
+        .partition = dynkv_ring_partition(ring, dynkv_ring_hash(b->ks, dynkv_slice_text("key"))),
+        .n = (uint8_t)b->count,
+        .fence = fence,
+    };
+
+    for (uint32_t to = 0; to < b->count; to++) {
+        uint32_t from = (to + 1) % b->count == but ? (to + 2) % b->count : (to + 1) % b->count;
+        struct dynkv_envelope envelope = {.type = DYNKV_MESSAGE_REAP_QUIET,
+                                          .request_id = 5,
+                                          .timestamp = fence,
+                                          .ring_version = dynkv_ring_version(ring),
+                                          .sender = cluster_id(b->c, from)};
+        struct dynkv_buf message = {0}, frame = {0};
+
+        if (to == but)
+            continue;
+        dynkv_message_encode(&envelope, &body, &message);
+        dynkv_frame_begin(&frame, 77, cluster_id(b->c, from));
+        assert_true(dynkv_frame_add(&frame, dynkv_buf_slice(&message)));
+        cluster_send_raw(b->c, to, dynkv_buf_slice(&frame));
+        dynkv_buf_fini(&message);
+        dynkv_buf_fini(&frame);
+    }
+}
+
+/* They hear of the time by the refusals, and send it again, to each of them. */
+static void a_write_that_all_replicas_find_stale_is_sent_again_to_all(void **state)
+{
+    struct bench b = bench_new(5, 5, 5);
+    uint64_t now;
+
+    (void)state;
+    now = write_item(&b, 0, "key", "before", 0, 0).timestamp;
+    fence_all_but(&b, 0, now + (UINT64_C(500) << 16));
+    put(&b, 0, "key", "value");
+    assert_int_equal(total(&b, "stale_refused"), 4);
+    cluster_free(b.c);
+}
+
 static void a_question_of_another_ring_or_keyspace_is_refused(void **state)
 {
     struct bench b = bench_new(3, 3, 3);
@@ -489,6 +534,7 @@ int main(void)
         cmocka_unit_test(a_replica_that_has_the_old_value_still_keeps_the_tombstone),
         cmocka_unit_test(a_hint_keeps_the_tombstone),
         cmocka_unit_test(a_message_from_before_is_refused_afterwards_also_after_a_restart),
+        cmocka_unit_test(a_write_that_all_replicas_find_stale_is_sent_again_to_all),
         cmocka_unit_test(a_question_of_another_ring_or_keyspace_is_refused),
         cmocka_unit_test(a_round_whose_messages_are_lost_ends_and_the_next_one_works),
         cmocka_unit_test(a_tombstone_that_one_replica_kept_goes_round_and_then_goes),
