@@ -108,11 +108,9 @@ static uint64_t member_facts(const struct dynkv_member *info)
 }
 
 /* What was said of the member was about an incarnation that is over. */
-static void member_set_incarnation(struct dynkv_node *node, struct member *member,
-                                   uint64_t incarnation)
+static void member_set_incarnation(struct member *member, uint64_t incarnation)
 {
     member->info.incarnation = incarnation;
-    prove_forget_strays(node);
     member->info.accuser_count = 0;
     member->accused = member->told = member->suspected = false;
 }
@@ -139,12 +137,14 @@ static bool member_set(struct dynkv_node *node, struct member *member,
         member_set_texts(member, from);
         info->weight = from->weight;
         info->joined = from->joined;
+        if (info->run != from->run)
+            prove_forget_strays(node);
         info->run = from->run;
         info->ring_version = 0;
         info->accusers = member->accusers;
         member->facts = facts;
     }
-    member_set_incarnation(node, member, from->incarnation);
+    member_set_incarnation(member, from->incarnation);
     return changed;
 }
 
@@ -337,7 +337,7 @@ bool members_merge_report(struct dynkv_node *node, const struct dynkv_report *re
         return members_merge_self(node, &info, report->facts != member->facts);
     }
     if (report->incarnation > member->info.incarnation && report->facts == member->facts) {
-        member_set_incarnation(node, member, report->incarnation);
+        member_set_incarnation(member, report->incarnation);
         members_changed(node, member, false);
         changed = true;
     }

@@ -105,6 +105,7 @@ void dynkv_node_free(struct dynkv_node *node)
     while (node->op_first)
         op_end(node, node->op_first);
     dynkv_map_fini(&node->ops);
+    dynkv_map_fini(&node->repairs);
     slots_fini(node);
     trees_free(node);
     sync_free(node->sync);

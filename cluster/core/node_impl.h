@@ -16,7 +16,7 @@
  *   hints      objects kept for absent members: what there is (hints.c), and its way home (handoff.c)
  *   reaping    of tombstones, when it is proved that nothing needs them (reap.c, reap_answer.c)
  *   operations one per request that cannot be answered at once (op.c), each kind in its own file:
- *              op_get.c op_put.c op_replicate.c op_scan.c op_verify.c, handoff.c, and the META saves of
+ *              op_get.c op_put.c op_repair.c op_replicate.c op_scan.c op_verify.c, handoff.c, and the META saves of
  *              state.c
  *
  * An operation waits for loads, ranges, stores and the answers of peers.  Each of these carries a token
@@ -362,7 +362,8 @@ struct dynkv_node {
     struct dynkv_map ops;
     struct op *op_first, *op_last;
     uint32_t repairs_in_flight;
-    uint32_t lingering; /* answered writes, see op_put.c */
+    struct dynkv_map repairs; /* keys that are being repaired (op_repair.c) */
+    uint32_t lingering;       /* answered writes, see op_put.c */
     size_t lingering_bytes;
     struct dynkv_map slots;       /* by key */
     struct dynkv_map store_waits; /* by token */

@@ -1,33 +1,14 @@
 /*
- * op_get.c: GET, in its two ways, and REPAIR.
+ * op_get.c: GET, in its two ways.
  *
  *   local       the asker does the quorum itself and wants what this replica holds: one load a key
  *   coordinate  this node does the quorum: per key a read_quorum (model/), whose questions are gathered
  *               into one GET per peer; replicas that turn out stale are sent the merged object
- *   repair      as coordinate, of all replicas that are up, and nobody is answered
+ *
+ * A REPAIR is a coordinated one, of all replicas that are up, of which nobody is told (op_repair.c).
  */
 #include "base/assert.h"
-#include "core/node_impl.h"
-
-struct get_item {
-    struct slot_key at;
-    uint8_t want;
-    bool done;
-    bool refused; /* by one who says that it is no replica: we do not use the same ring */
-    struct dynkv_get_result result;
-    /* coordinate */
-    uint64_t replicas[DYNKV_REPLICAS_MAX];
-    struct dynkv_read_quorum read;
-};
-
-struct get_op {
-    struct op op;
-    uint64_t keyspace;
-    bool coordinate, is_repair;
-    bool held; /* between nodes: what this one holds, whatever its part in the ring */
-    struct get_item *items;
-    uint32_t item_count, undone;
-};
+#include "core/get.h"
 
 /* One question inside a GET to a peer. */
 struct get_part {
@@ -49,8 +30,8 @@ static void get_finish(struct dynkv_node *node, struct get_op *get)
     struct dynkv_get_reply reply;
     size_t bytes = 0;
 
-    if (get->is_repair) {
-        node->repairs_in_flight--;
+    if (get->repairs) {
+        repair_done(node, get);
         op_end(node, &get->op);
         return;
     }
@@ -351,8 +332,8 @@ static void get_start_local(struct dynkv_node *node, struct get_op *get, uint32_
         op_load(node, &get->op, index, item->at.keyspace, item->at.partition, item->at.key);
 }
 
-static struct get_op *get_new(struct dynkv_node *node, const struct source *source,
-                              uint32_t deadline_ms, const struct dynkv_get *body)
+struct get_op *get_new(struct dynkv_node *node, const struct source *source, uint32_t deadline_ms,
+                       const struct dynkv_get *body)
 {
     struct get_op *get = op_new(node, &get_class, sizeof *get, source, deadline_ms);
 
@@ -376,8 +357,7 @@ static struct get_op *get_new(struct dynkv_node *node, const struct source *sour
     return get;
 }
 
-/* r 0: as many replicas as are up (repair). */
-static void get_start(struct dynkv_node *node, struct get_op *get, uint32_t n, uint32_t r)
+void get_start(struct dynkv_node *node, struct get_op *get, uint32_t n, uint32_t r)
 {
     struct op *op = &get->op;
     struct get_parts *all = NULL;
@@ -424,29 +404,4 @@ void on_get(struct dynkv_node *node, const struct source *source, uint32_t deadl
         node_answer(node, source, DYNKV_MESSAGE_GET_REPLY, &none);
     else
         get_start(node, get_new(node, source, deadline_ms, body), keyspace->def.n, r);
-}
-
-void on_repair(struct dynkv_node *node, const struct source *source,
-               const struct dynkv_repair *body)
-{
-    const struct keyspace *keyspace = keyspaces_find(node, body->keyspace);
-    struct dynkv_get get_body = {
-        .keyspace = body->keyspace, .flags = DYNKV_GET_COORDINATE, .item_count = body->item_count};
-    struct get_op *get;
-
-    node_answer(node, source, DYNKV_MESSAGE_DONE, &(struct dynkv_done){0});
-    if (!keyspace || body->item_count == 0)
-        return;
-    if (node->repairs_in_flight >= CORE_REPAIRS_MAX) {
-        node->counters.repairs_dropped += body->item_count;
-        return; /* the next read of the key will ask again */
-    }
-    get_body.items = dynkv_arena_calloc(&node->arena, body->item_count, sizeof *get_body.items);
-    for (uint32_t i = 0; i < body->item_count; i++)
-        get_body.items[i] = (struct dynkv_get_item){
-            body->items[i].key, body->items[i].partition_len, DYNKV_WANT_OBJECT};
-    get = get_new(node, &(struct source){.kind = SOURCE_NONE}, 0, &get_body);
-    get->is_repair = true;
-    node->repairs_in_flight++;
-    get_start(node, get, keyspace->def.n, 0);
 }

@@ -253,6 +253,37 @@ static void a_repair_request_mends_all_replicas(void **state)
     cluster_free(c);
 }
 
+static void a_key_is_repaired_once_at_a_time(void **state)
+{
+    struct cluster *c = cluster_new(3, 64);
+    uint64_t ks = cluster_keyspace(c, 0, "t", 3, 2, 1);
+    struct dynkv_repair_item items[] = {{dynkv_slice_text("key"), 3},
+                                        {dynkv_slice_text("lock"), 4}};
+    struct dynkv_repair body = {.keyspace = ks, .items = items, .item_count = 1};
+    struct dynkv_envelope envelope;
+    union dynkv_body reply;
+    uint64_t before;
+
+    (void)state;
+    cluster_hold(c, 0, 1, true);
+    cluster_hold(c, 0, 2, true);
+    before = cluster_sent(c, DYNKV_MESSAGE_GET);
+    for (int i = 0; i < 3; i++)
+        assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_REPAIR, &body, 1000, &envelope, &reply));
+    assert_int_equal(cluster_counter(c, 0, "repairs_dropped"), 2);
+    body.item_count = 2; /* the other key is another matter */
+    assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_REPAIR, &body, 1000, &envelope, &reply));
+    assert_int_equal(cluster_counter(c, 0, "repairs_dropped"), 3);
+    assert_int_equal(cluster_sent(c, DYNKV_MESSAGE_GET) - before, 4);
+    cluster_hold(c, 0, 1, false);
+    cluster_hold(c, 0, 2, false);
+    cluster_run(c, 100);
+    assert_true(cluster_ask(c, 0, DYNKV_MESSAGE_REPAIR, &body, 1000, &envelope, &reply));
+    assert_int_equal(cluster_counter(c, 0, "repairs_dropped"), 3);
+    assert_int_equal(cluster_sent(c, DYNKV_MESSAGE_GET) - before, 6);
+    cluster_free(c);
+}
+
 static void a_node_that_is_no_replica_forwards_writes_and_coordinates_reads(void **state)
 {
     struct cluster *c = cluster_new(5, 64);
@@ -562,6 +593,7 @@ int main(void)
         cmocka_unit_test(a_read_repairs_the_replica_that_missed_a_write),
         cmocka_unit_test(a_silent_replica_is_joined_by_the_next_one_after_a_moment),
         cmocka_unit_test(a_repair_request_mends_all_replicas),
+        cmocka_unit_test(a_key_is_repaired_once_at_a_time),
         cmocka_unit_test(a_node_that_is_no_replica_forwards_writes_and_coordinates_reads),
         cmocka_unit_test(a_repeated_request_is_recognised_and_written_once),
         cmocka_unit_test(a_stamped_write_is_known_again_by_another_coordinator),
