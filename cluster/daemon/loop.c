@@ -185,6 +185,7 @@ static void on_tick(struct dynkvd_loop *loop, enum loop_state state)
 
     if (state != LOOP_FAILED)
         loop_step(loop, &event);
+    dynkvd_senders_tick(loop->parts.senders, loop->mono_ms);
     if (loop->mono_ms >= loop->housekeeping_next_ms) {
         loop->housekeeping_next_ms = loop->mono_ms + HOUSEKEEPING_MS;
         dynkvd_senders_retire_idle(loop->parts.senders, loop->mono_ms);

@@ -7,6 +7,12 @@
  *
  * Resting has an nng_aio of its own: once one has slept, NNG 1.5.2 ends every later operation on it that times
  * out as if it had succeeded.
+ *
+ * No other operation has a timeout of NNG's.  When that runs out NNG 1.5.2 takes the operation's way of being cancelled, lets go
+ * of its lock, and goes that way: if the operation has ended by itself meanwhile, and the next one on the same nng_aio has
+ * begun, it is that one which is taken out of a list that belongs to others, and may end twice.  The first SYN that is
+ * repeated, after one second, met a dial's timeout of one second (found by make chaos-long).  So the loop's tick looks
+ * at the time (dynkvd_link_tick), and cancels under the lock, without which no next operation begins.
  */
 #include "daemon/peer_link.h"
 
@@ -53,9 +59,11 @@ struct dynkvd_link {
     uint8_t heard[GREETING_SIZE];
     uint32_t heard_len, greeted_len;
     uint32_t rest_ms;
+    uint64_t step_until_ms; /* 0: it may take as long as it likes, or is being cancelled */
 
     bool waiting; /* a message is here */
     bool sending; /* and has been given to the stream */
+    bool is_late; /* that is being cancelled */
     uint64_t give_up_ms;
     uint8_t header[HEADER_SIZE_MAX];
     size_t header_len;
@@ -77,7 +85,7 @@ static void link_rest(struct dynkvd_link *link)
 static void link_dial(struct dynkvd_link *link)
 {
     link->state = LINK_DIALING;
-    nng_aio_set_timeout(link->step, DYNKVD_LINK_DIAL_MS);
+    link->step_until_ms = dynkvd_mono_ms() + DYNKVD_LINK_DIAL_MS;
     nng_stream_dialer_dial(link->dialer, link->step);
 }
 
@@ -88,8 +96,7 @@ static void link_step_bytes(struct dynkvd_link *link, void *bytes, size_t len,
 
     if (nng_aio_set_iov(link->step, 1, &iov))
         dynkv_out_of_memory(sizeof iov);
-    nng_aio_set_timeout(link->step, link->state == LINK_UP ? NNG_DURATION_INFINITE
-                                                           : (nng_duration)DYNKVD_LINK_GREET_MS);
+    link->step_until_ms = link->state == LINK_UP ? 0 : dynkvd_mono_ms() + DYNKVD_LINK_GREET_MS;
     operation(link->stream, link->step);
 }
 
@@ -113,7 +120,6 @@ static void link_send_rest(struct dynkvd_link *link)
     nng_iov iov[2];
     unsigned count = 0;
     size_t body = link->sent > link->header_len ? link->sent - link->header_len : 0;
-    uint64_t now_ms = dynkvd_mono_ms();
 
     if (link->sent < link->header_len)
         iov[count++] = (nng_iov){&link->header[link->sent], link->header_len - link->sent};
@@ -121,9 +127,8 @@ static void link_send_rest(struct dynkvd_link *link)
         (nng_iov){(void *)(uintptr_t)(link->message.data + body), link->message.len - body};
     if (nng_aio_set_iov(link->send, count, iov))
         dynkv_out_of_memory(sizeof iov);
-    nng_aio_set_timeout(link->send,
-                        now_ms < link->give_up_ms ? (nng_duration)(link->give_up_ms - now_ms) : 1);
     link->sending = true;
+    link->is_late = false;
     nng_stream_send(link->stream, link->send);
 }
 
@@ -312,6 +317,8 @@ struct dynkvd_link *dynkvd_link_new(const char *url, dynkvd_link_done *done, voi
         nng_aio_alloc(&link->step, link_on_step, link) ||
         nng_aio_alloc(&link->send, link_on_sent, link))
         dynkv_out_of_memory(sizeof *link);
+    nng_aio_set_timeout(link->step, NNG_DURATION_INFINITE);
+    nng_aio_set_timeout(link->send, NNG_DURATION_INFINITE);
     pthread_mutex_lock(&link->lock);
     link_dial(link);
     pthread_mutex_unlock(&link->lock);
@@ -339,6 +346,21 @@ void dynkvd_link_send(struct dynkvd_link *link, struct dynkv_slice message)
     link->waiting = true;
     if (link->state == LINK_UP)
         link_send_rest(link);
+    pthread_mutex_unlock(&link->lock);
+}
+
+void dynkvd_link_tick(struct dynkvd_link *link, uint64_t mono_ms)
+{
+    pthread_mutex_lock(&link->lock);
+    if (link->step_until_ms && mono_ms >= link->step_until_ms && link->state != LINK_RESTING &&
+        link->state != LINK_BREAKING) {
+        link->step_until_ms = 0;
+        nng_aio_cancel(link->step);
+    }
+    if (link->sending && !link->is_late && mono_ms >= link->give_up_ms) {
+        link->is_late = true;
+        nng_aio_cancel(link->send);
+    }
     pthread_mutex_unlock(&link->lock);
 }
 

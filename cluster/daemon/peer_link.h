@@ -21,11 +21,12 @@
 
 #define DYNKVD_LINK_REST_MIN_MS 50u  /* between two dials; doubles ... */
 #define DYNKVD_LINK_REST_MAX_MS 200u /* ... up to this, and starts anew once the link was up */
-#define DYNKVD_LINK_DIAL_MS     1000 /* a host that does not answer */
-#define DYNKVD_LINK_GREET_MS    1000 /* ... or accepts, and does not greet */
-#define DYNKVD_LINK_SEND_MS     3000 /* for a message, from when it was given to when it is gone */
+#define DYNKVD_LINK_DIAL_MS \
+    1500u /* a host that does not answer, not even a SYN repeated after 1 s */
+#define DYNKVD_LINK_GREET_MS   1000u /* ... or accepts, and does not greet */
+#define DYNKVD_LINK_SEND_MS    3000u /* for a message, from when it was given to when it is gone */
 /* What the other side's system has not acknowledged for so long is lost, and the connection with it. */
-#define DYNKVD_LINK_UNHEARD_MS  3000u
+#define DYNKVD_LINK_UNHEARD_MS 3000u
 
 struct dynkvd_link;
 
@@ -37,6 +38,11 @@ struct dynkvd_link *dynkvd_link_new(const char *url, dynkvd_link_done *done, voi
                                     const char **why);
 /* The bytes are borrowed until done is called; none may be on its way. */
 void dynkvd_link_send(struct dynkvd_link *link, struct dynkv_slice message);
+/*
+ * Gives up what has taken too long; to be called every so often, from any thread but from within done.
+ * mono_ms: dynkvd_mono_ms().
+ */
+void dynkvd_link_tick(struct dynkvd_link *link, uint64_t mono_ms);
 /* Waits for NNG's threads, so not to be called on one; a message on its way may be left without done. */
 void dynkvd_link_free(struct dynkvd_link *link);
 

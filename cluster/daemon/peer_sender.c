@@ -232,6 +232,18 @@ void dynkvd_senders_flush(struct dynkvd_senders *senders)
     }
 }
 
+void dynkvd_senders_tick(struct dynkvd_senders *senders, uint64_t mono_ms)
+{
+    struct dynkv_map_node *node = dynkv_map_first(&senders->by_url);
+
+    for (; node; node = dynkv_map_next(&senders->by_url, node)) {
+        struct sender *sender = DYNKV_CONTAINER(node, struct sender, node);
+
+        if (sender->link)
+            dynkvd_link_tick(sender->link, mono_ms);
+    }
+}
+
 void dynkvd_senders_retire_idle(struct dynkvd_senders *senders, uint64_t mono_ms)
 {
     struct dynkv_map_node *node = dynkv_map_first(&senders->by_url), *next;

@@ -28,6 +28,8 @@ void dynkvd_senders_add(struct dynkvd_senders *senders, const struct dynkv_effec
                         uint64_t mono_ms);
 /* Sets off what was added. */
 void dynkvd_senders_flush(struct dynkvd_senders *senders);
+/* Gives up dials, greetings and messages that take too long: at each tick. */
+void dynkvd_senders_tick(struct dynkvd_senders *senders, uint64_t mono_ms);
 /* Retires idle ones.  Their links are freed by close_retired, since closing may wait for NNG's
  * threads, one of which the runner may be. */
 void dynkvd_senders_retire_idle(struct dynkvd_senders *senders, uint64_t mono_ms);

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <nng/nng.h>
 #include <nng/protocol/pipeline0/pull.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/clock.h"
 #include "daemon/peer_link.h"
 
 /* ---- the sending end ---- */
@@ -73,6 +75,19 @@ static void expect_message(nng_socket pull, struct dynkv_slice message)
     nng_free(bytes, len);
 }
 
+static int listen_at(char url[64], int backlog)
+{
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof name;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&name, len), 0);
+    assert_int_equal(listen(fd, backlog), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &len), 0);
+    snprintf(url, 64, "tcp://127.0.0.1:%u", ntohs(name.sin_port));
+    return fd;
+}
+
 /* A TCP port that was free a moment ago. */
 static uint16_t free_port(void)
 {
@@ -117,14 +132,7 @@ static void *rude_main(void *argument)
 
 static void rude_start(struct rude_host *host)
 {
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof name;
-
-    host->fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(host->fd, (struct sockaddr *)&name, len), 0);
-    assert_int_equal(listen(host->fd, 16), 0);
-    assert_int_equal(getsockname(host->fd, (struct sockaddr *)&name, &len), 0);
-    snprintf(host->url, sizeof host->url, "tcp://127.0.0.1:%u", ntohs(name.sin_port));
+    host->fd = listen_at(host->url, 16);
     assert_int_equal(pthread_create(&host->thread, NULL, rude_main, host), 0);
 }
 
@@ -282,6 +290,70 @@ static void a_host_that_speaks_something_else_gets_nothing(void **state)
     rude_stop(&host);
 }
 
+/* Ticks until there is a connection to be accepted. */
+static int accept_ticking(int listener, struct dynkvd_link *link)
+{
+    struct pollfd polled = {.fd = listener, .events = POLLIN};
+
+    while (poll(&polled, 1, 10) == 0)
+        dynkvd_link_tick(link, dynkvd_mono_ms());
+    return accept(listener, NULL, NULL);
+}
+
+static void a_host_that_accepts_and_says_nothing_is_given_up(void **state)
+{
+    struct sending sending;
+    struct dynkvd_link *link;
+    int listener, fd[3];
+    char url[64];
+
+    (void)state;
+    listener = listen_at(url, 16);
+    link = link_to(url, &sending);
+    dynkvd_link_send(link, dynkv_slice_text("lost"));
+    for (int i = 0; i < 3; i++)
+        fd[i] = accept_ticking(listener, link);
+    while (sem_trywait(&sending.done) != 0) {
+        struct pollfd polled = {.fd = listener, .events = POLLIN};
+
+        if (poll(&polled, 1, 10) > 0) /* it goes on meanwhile */
+            close(accept(listener, NULL, NULL));
+        dynkvd_link_tick(link, dynkvd_mono_ms());
+    }
+    assert_false(sending.sent);
+    dynkvd_link_free(link);
+    for (int i = 0; i < 3; i++)
+        close(fd[i]);
+    close(listener);
+}
+
+static void a_host_that_takes_no_more_gets_no_more(void **state)
+{
+    struct dynkv_slice message = {.len = (size_t)64 << 20}; /* more than two systems hold */
+    uint8_t *bytes = calloc(1, message.len);
+    static const uint8_t greeting[8] = {0, 'S', 'P', 0, 0, 0x51, 0, 0};
+    struct sending sending;
+    struct dynkvd_link *link;
+    int listener, first, second;
+    char url[64];
+
+    (void)state;
+    message.data = bytes;
+    listener = listen_at(url, 16);
+    link = link_to(url, &sending);
+    first = accept_ticking(listener, link);
+    assert_int_equal(send(first, greeting, sizeof greeting, MSG_NOSIGNAL), sizeof greeting);
+    dynkvd_link_send(link, message);
+    second = accept_ticking(listener, link); /* half a message is the end of a connection */
+    sem_wait(&sending.done);
+    assert_false(sending.sent);
+    dynkvd_link_free(link);
+    close(first);
+    close(second);
+    close(listener);
+    free(bytes);
+}
+
 static void a_link_can_be_freed_in_any_state(void **state)
 {
     char url[64];
@@ -321,6 +393,8 @@ int main(void)
         cmocka_unit_test(a_host_that_comes_back_is_found_again),
         cmocka_unit_test(a_host_that_greets_and_hangs_up_does_no_harm),
         cmocka_unit_test(a_host_that_speaks_something_else_gets_nothing),
+        cmocka_unit_test(a_host_that_accepts_and_says_nothing_is_given_up),
+        cmocka_unit_test(a_host_that_takes_no_more_gets_no_more),
         cmocka_unit_test(a_link_can_be_freed_in_any_state),
         cmocka_unit_test(an_address_that_is_none_is_refused),
     };
