@@ -52,7 +52,7 @@ void check_on_tick(struct sim *sim, struct sim_node *node);
 /* A node's disk turns into an older or empty one. */
 void check_on_disk_lost(struct sim *sim, struct sim_node *node, const struct sim_disk *now);
 /* A client was shown an object of a key. */
-void check_on_seen(struct sim *sim, struct sim_key *key, const struct dynkv_object *object);
+void check_on_seen(struct sim *sim, const struct sim_need *need, const struct dynkv_object *object);
 
 /* ---- the oracle ---- */
 

@@ -642,11 +642,16 @@ void check_on_durable(struct sim *sim, struct sim_node *node,
         oracle_note_durable(sim, &object);
 }
 
-void check_on_seen(struct sim *sim, struct sim_key *key, const struct dynkv_object *object)
+/*
+ * A client that asks the replicas itself may have heard one before a key was reaped and written anew, and another
+ * after: it sees both, beside each other, this once.
+ */
+void check_on_seen(struct sim *sim, const struct sim_need *need, const struct dynkv_object *object)
 {
-    check_dots(sim, key, object, "a reply");
+    check_dots(sim, need->key, object, "a reply");
     oracle_note_durable(sim, object);
-    oracle_state(sim, NULL, key, object);
+    if (need->key->reaped_us < need->since_us)
+        oracle_state(sim, NULL, need->key, object);
 }
 
 /* ---- replies, ticks ---- */

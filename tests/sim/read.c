@@ -26,7 +26,7 @@ static struct sim_key *read_key(struct sim *sim, const struct sim_client *client
 static void read_done(struct sim *sim, struct sim_client *client, const struct sim_need *need,
                       const struct dynkv_object *object)
 {
-    check_on_seen(sim, need->key, object);
+    check_on_seen(sim, need, object);
     check_quorum(sim, client, need, object);
     sim_client_saw(sim, client, need->key, object);
 }

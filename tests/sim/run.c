@@ -261,6 +261,7 @@ static void heal_read(struct sim *sim, struct sim_key *key)
                              .flags = DYNKV_GET_COORDINATE,
                              .items = &item,
                              .item_count = 1};
+    struct sim_need need = {.key = key, .since_us = sim->now_us};
     struct dynkv_object object = {0};
     struct sim_node *node;
     union dynkv_body reply;
@@ -278,7 +279,7 @@ static void heal_read(struct sim *sim, struct sim_key *key)
                       sim_key_text(key), live, node->name);
         return;
     }
-    check_on_seen(sim, key, &object);
+    check_on_seen(sim, &need, &object);
 }
 
 static uint64_t heal_repairs(struct sim *sim)

@@ -143,7 +143,7 @@ static void page_check_key(struct sim *sim, struct sim_client *client,
     if (!entry && client->scan.filter.len)
         return;
     if (entry)
-        check_on_seen(sim, need->key, &object);
+        check_on_seen(sim, need, &object);
     check_quorum(sim, client, need, &object);
     if (entry)
         sim_client_saw(sim, client, need->key, &object);
