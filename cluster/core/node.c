@@ -139,7 +139,7 @@ uint64_t dynkv_node_actor(const struct dynkv_node *node)
 
 bool dynkv_node_may_go_on(const struct dynkv_node *node)
 {
-    return node->actor_saved;
+    return node->actor_saved && node->restart != RESTART_DOUBT;
 }
 
 void node_log(struct dynkv_node *node, enum dynkv_log_level level, const char *format, ...)

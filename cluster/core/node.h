@@ -237,7 +237,8 @@ void dynkv_node_step(struct dynkv_node *node, const struct dynkv_event *event,
 bool dynkv_node_is_member(const struct dynkv_node *node);
 /*
  * When a run ends, everything it asked for is stored and nothing failed: whether the store may be marked
- * clean.  It may not while the actor of this run is not saved yet, for the one before is used up.
+ * clean.  It may not while the actor of this run is not saved yet, for the one before is used up; nor while it is
+ * in doubt whether the store is an old copy (restart.c).
  */
 bool dynkv_node_may_go_on(const struct dynkv_node *node);
 /* The store incarnation that stamps writes now: for the simulator, which tells whose dots are whose. */

@@ -18,6 +18,9 @@
  * record of this run: those are the first members by id, so that a later start asks the same ones.  One that
  * is silent, or was not a member yet, is no proof: a new actor.  That is never wrong.
  *
+ * A run that is stopped while in doubt has not stopped cleanly: the next one would ask about this one only, which
+ * the others know, and not about those that this one has not heard of.
+ *
  * Weak: if all that were asked have been replaced, or lost their stores, or were put back to copies of the
  * same age, nobody knows.  Neither does a node that is alone.
  */

@@ -78,6 +78,34 @@ static void an_old_copy_takes_a_new_actor_before_its_first_write(void **state)
     cluster_free(c);
 }
 
+static void an_old_copy_that_is_stopped_before_it_has_heard_is_still_in_doubt(void **state)
+{
+    struct cluster *c = cluster_new(3, 16);
+    uint64_t actor = cluster_actor(c, 1);
+    struct cluster_copy copy;
+
+    (void)state;
+    cluster_stop(c, 1);
+    copy = cluster_copy(c, 1);
+    cluster_start(c, 1); /* the later run */
+    cluster_run(c, MOMENT_MS);
+    assert_int_equal(cluster_actor(c, 1), actor);
+    cluster_stop(c, 1);
+    cluster_put_back(c, 1, &copy);
+    for (uint32_t other = 0; other < 3; other += 2)
+        cluster_cut(c, other, 1, true);
+    cluster_start(c, 1);
+    cluster_run(c, 100); /* less than it waits for answers */
+    assert_int_equal(cluster_actor(c, 1), actor);
+    cluster_stop(c, 1);
+    for (uint32_t other = 0; other < 3; other += 2)
+        cluster_cut(c, other, 1, false);
+    cluster_start(c, 1);
+    cluster_run(c, MOMENT_MS);
+    assert_true(cluster_actor(c, 1) != actor);
+    cluster_free(c);
+}
+
 static void an_old_copy_is_known_though_all_members_restarted_meanwhile(void **state)
 {
     struct cluster *c = cluster_new(3, 16);
@@ -200,6 +228,7 @@ int main(void)
         cmocka_unit_test(a_clean_stop_keeps_the_actor_and_its_counters_go_on),
         cmocka_unit_test(a_crash_ends_the_actor),
         cmocka_unit_test(an_old_copy_takes_a_new_actor_before_its_first_write),
+        cmocka_unit_test(an_old_copy_that_is_stopped_before_it_has_heard_is_still_in_doubt),
         cmocka_unit_test(an_old_copy_is_known_though_all_members_restarted_meanwhile),
         cmocka_unit_test(a_whole_cluster_that_is_stopped_and_started_keeps_its_actors),
         cmocka_unit_test(a_node_that_cannot_ask_everybody_takes_a_new_actor),
