@@ -187,9 +187,9 @@ static bool fetch_start_scan(DynkvFetch *fetch, FetchSlot *slot)
         /* What is looked at costs less than what is sent. */
         options.page_size *= FETCH_FILTER_PAGES;
     }
-    slot->scan = dynkv_guard_scan(
-        fetch->source.guard,
-        dynkv_scan_start(fetch->source.client, fetch->source.keyspace, &options));
+    slot->scan =
+        dynkv_guard_scan(fetch->source.guard,
+                         dynkv_scan_start(fetch->source.client, fetch->source.keyspace, &options));
     return true;
 }
 
