@@ -10,6 +10,7 @@
 
 #include "fdw/compat.h"
 #include "fdw/lookup.h"
+#include "fdw/plan_tree.h"
 
 static const char *explain_type(JoinType type)
 {
@@ -99,6 +100,7 @@ void dynkv_lookup_explain(CustomScanState *node, List *ancestors, ExplainState *
     Relation table = dynkv_lookup_table(node);
     DynkvTableOptions *options = dynkv_table_options(table);
     DynkvKeyColumns columns;
+    uint64 row_bound;
 
     dynkv_match_key_columns(table, options, &columns);
     explain_match(node, plan, context, es);
@@ -108,6 +110,9 @@ void dynkv_lookup_explain(CustomScanState *node, List *ancestors, ExplainState *
     ExplainPropertyText("Dynkv Join", explain_type(plan->type), es);
     ExplainPropertyText("Dynkv Key", explain_key(plan, RelationGetRelid(table), &columns, context),
                         es);
+    row_bound = dynkv_plan_row_bound(&node->ss.ps);
+    if (row_bound > 0)
+        ExplainPropertyUInteger("Dynkv Limit", NULL, row_bound, es);
     if (es->analyze)
         explain_counts(node, es);
 }

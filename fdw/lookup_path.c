@@ -22,8 +22,8 @@
 #include "fdw/plan.h"
 #include "fdw/plan_size.h"
 
-/* What a key costs more than a row on its way: it travels too, to several replicas, as measured. */
-#define LOOKUP_KEY_ROWS 3.0
+/* What a key that is asked for costs, in rows of a scan, as measured: replicas must look for it and agree on it. */
+#define LOOKUP_KEY_ROWS 6.0
 
 /* dynkv_fdw.enable_lookup_join */
 static bool is_enabled = true;
@@ -137,12 +137,14 @@ static double lookup_keys(PlannerInfo *root, const DynkvPlanRel *plan, const Dyn
 {
     double at_once = plan->options->fetch_size;
     List *values = NIL;
+    EstimationInfo estimation;
     double different;
 
     for (int i = 0; i < plan->columns.count; i++)
         values = lappend(values, key->columns[i]->value);
-    different = estimate_num_groups(root, values, rows, NULL, NULL);
-    if (different > at_once) {
+    different = estimate_num_groups(root, values, rows, NULL, &estimation);
+    /* Where nothing is known of the values they are taken to be all different. */
+    if (different > at_once || (estimation.flags & SELFLAG_USED_DEFAULT)) {
         *batches = ceil(rows / at_once);
         return rows;
     }
@@ -157,6 +159,8 @@ static void lookup_cost(PlannerInfo *root, CustomPath *path, RelOptInfo *inner, 
     const PathTarget *target = path->path.pathtarget;
     DynkvPlanSize size = {.row_bytes = plan->row_bytes};
     double rows = clamp_row_est(outer->rows);
+    /* A key has one row at most, but other joins are charged for what the planner takes for a match, too. */
+    double matches = Max(rows, path->path.rows);
     Cost startup, total, outer_run = outer->total_cost - outer->startup_cost;
     QualCost quals;
 
@@ -170,7 +174,7 @@ static void lookup_cost(PlannerInfo *root, CustomPath *path, RelOptInfo *inner, 
     path->path.startup_cost = outer->startup_cost + startup + quals.startup + target->cost.startup +
                               outer_run * Min(1, plan->options->fetch_size / rows);
     path->path.total_cost = outer->total_cost + total + quals.startup + target->cost.startup +
-                            rows * (cpu_tuple_cost + quals.per_tuple) +
+                            matches * (cpu_tuple_cost + quals.per_tuple) +
                             path->path.rows * target->cost.per_tuple;
     path->path.total_cost = Max(path->path.total_cost, path->path.startup_cost);
 }
