@@ -161,18 +161,20 @@ static void lookup_cost(PlannerInfo *root, CustomPath *path, RelOptInfo *inner, 
     double rows = clamp_row_est(outer->rows);
     /* A key has one row at most, but other joins are charged for what the planner takes for a match, too. */
     double matches = Max(rows, path->path.rows);
-    Cost startup, total, outer_run = outer->total_cost - outer->startup_cost;
+    Cost startup, total;
     QualCost quals;
 
     size.fetched = size.examined = lookup_keys(root, plan, key, rows, &size.round_trips);
     dynkv_plan_cost(&size, plan->options, false, &startup, &total);
-    total += size.fetched * plan->options->tuple_cost * (LOOKUP_KEY_ROWS - 1);
+    /* That of a request's first key is in its round trip. */
+    total +=
+        Max(size.fetched - size.round_trips, 0) * plan->options->tuple_cost * (LOOKUP_KEY_ROWS - 1);
     cost_qual_eval(&quals, clauses, root);
     quals.startup += inner->baserestrictcost.startup;
     quals.per_tuple += inner->baserestrictcost.per_tuple;
 
-    path->path.startup_cost = outer->startup_cost + startup + quals.startup + target->cost.startup +
-                              outer_run * Min(1, plan->options->fetch_size / rows);
+    /* Where few rows are wanted, the first batch has as few. */
+    path->path.startup_cost = outer->startup_cost + startup + quals.startup + target->cost.startup;
     path->path.total_cost = outer->total_cost + total + quals.startup + target->cost.startup +
                             matches * (cpu_tuple_cost + quals.per_tuple) +
                             path->path.rows * target->cost.per_tuple;
