@@ -78,6 +78,16 @@ bool dynkv_lookup_find_key(PlannerInfo *root, RelOptInfo *inner, List *clauses, 
     return joined > 0 && own + joined == plan->columns.count;
 }
 
+/* Those that the key does not decide. */
+static List *lookup_open_clauses(List *clauses, const DynkvLookupKey *key, int columns)
+{
+    List *open = list_copy(clauses);
+
+    for (int i = 0; i < columns; i++)
+        open = list_delete_ptr(open, key->columns[i]->clause);
+    return open;
+}
+
 /* ---- where ---- */
 
 /* Whether a gating node is needed, which nobody would put on this one. */
@@ -152,6 +162,26 @@ static double lookup_keys(PlannerInfo *root, const DynkvPlanRel *plan, const Dyn
     return Min(rows, different * *batches);
 }
 
+/*
+ * The pairs of rows and their conditions.  A key has one row at most, and is not looked at again; but where a whole
+ * table might be read instead, that plan is charged for what the planner takes for a match, which can be far too
+ * many, and for the comparison of keys; so must this one be.
+ */
+static Cost lookup_pairs_cost(PlannerInfo *root, const CustomPath *path, RelOptInfo *inner,
+                              const DynkvLookupKey *key, List *clauses, double rows, double batches)
+{
+    DynkvPlanRel *plan = inner->fdw_private;
+    double pairs = batches > 1 ? Max(rows, path->path.rows) : rows;
+    QualCost quals;
+
+    if (batches <= 1)
+        clauses = lookup_open_clauses(clauses, key, plan->columns.count);
+    cost_qual_eval(&quals, clauses, root);
+    return quals.startup + inner->baserestrictcost.startup +
+           pairs * (cpu_tuple_cost + quals.per_tuple + inner->baserestrictcost.per_tuple);
+}
+
+/* Of one row it costs what a nested loop costs, less a trifle: more rows than expected cost it less. */
 static void lookup_cost(PlannerInfo *root, CustomPath *path, RelOptInfo *inner, const Path *outer,
                         const DynkvLookupKey *key, List *clauses)
 {
@@ -159,25 +189,19 @@ static void lookup_cost(PlannerInfo *root, CustomPath *path, RelOptInfo *inner, 
     const PathTarget *target = path->path.pathtarget;
     DynkvPlanSize size = {.row_bytes = plan->row_bytes};
     double rows = clamp_row_est(outer->rows);
-    /* A key has one row at most, but other joins are charged for what the planner takes for a match, too. */
-    double matches = Max(rows, path->path.rows);
     Cost startup, total;
-    QualCost quals;
 
     size.fetched = size.examined = lookup_keys(root, plan, key, rows, &size.round_trips);
     dynkv_plan_cost(&size, plan->options, false, &startup, &total);
     /* That of a request's first key is in its round trip. */
     total +=
         Max(size.fetched - size.round_trips, 0) * plan->options->tuple_cost * (LOOKUP_KEY_ROWS - 1);
-    cost_qual_eval(&quals, clauses, root);
-    quals.startup += inner->baserestrictcost.startup;
-    quals.per_tuple += inner->baserestrictcost.per_tuple;
+    total += lookup_pairs_cost(root, path, inner, key, clauses, rows, size.round_trips);
 
     /* Where few rows are wanted, the first batch has as few. */
-    path->path.startup_cost = outer->startup_cost + startup + quals.startup + target->cost.startup;
-    path->path.total_cost = outer->total_cost + total + quals.startup + target->cost.startup +
-                            matches * (cpu_tuple_cost + quals.per_tuple) +
-                            path->path.rows * target->cost.per_tuple;
+    path->path.startup_cost = outer->startup_cost + startup + target->cost.startup;
+    path->path.total_cost =
+        outer->total_cost + total + target->cost.startup + path->path.rows * target->cost.per_tuple;
     path->path.total_cost = Max(path->path.total_cost, path->path.startup_cost);
 }
 

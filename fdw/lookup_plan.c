@@ -304,6 +304,8 @@ Plan *dynkv_lookup_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, Li
     entries = lookup_add_inner(root, inner, attnos, entries);
     entries = lookup_add_computed(entries, exprs.computed);
     entries = lookup_add_outer(linitial(plans), entries, &outer);
+    /* The target list may yet be replaced, by expressions of what the join gives. */
+    lookup_mark_entries((Node *)rel->reltarget->exprs, entries);
     lookup_mark_entries((Node *)tlist, entries);
     opened = (List *)lookup_open_mutator((Node *)exprs.computed, exprs.computed);
 

@@ -181,6 +181,14 @@ INSERT INTO brief VALUES (7, 'gone', '2001-01-01'), (99, 'there', 'infinity'), (
 SET timezone = 'UTC';
 SELECT w.n, b.v, b.until FROM wish w LEFT JOIN brief b ON b.id = w.item ORDER BY 1;
 
+-- What cannot be read is an error, or no row.
+CREATE FOREIGN TABLE word (w text, n int) SERVER lookup_kv OPTIONS (keyspace 'lookup_word', format 'json');
+INSERT INTO word VALUES ('fine', 1);
+\! "$DYNKV" -H "$DYNKV_HOSTS" put lookup_word torn '{"n": 1' >/dev/null
+SELECT * FROM (VALUES ('fine'), ('torn'), ('none')) x (w) LEFT JOIN word USING (w);
+ALTER FOREIGN TABLE word OPTIONS (ADD on_bad_row 'skip');
+SELECT * FROM (VALUES ('fine'), ('torn'), ('none')) x (w) LEFT JOIN word USING (w);
+
 -- A view reads as its owner, who alone has a mapping there.
 CREATE SERVER lookup_owned FOREIGN DATA WRAPPER dynkv_fdw OPTIONS (hosts :'hosts');
 CREATE ROLE lookup_owner;
