@@ -6,8 +6,8 @@
  * batch is on its way meanwhile.  It is offered for inner, left, semi and anti joins with a foreign table as the
  * inner side, if each column of its key is equal to something that the outer row gives, or to a constant.
  *
- * lookup_path.c decides where, and what it costs; lookup_plan.c makes the plan; lookup_join.c runs it, a batch
- * at a time (lookup_batch.h).
+ * lookup_path.c decides where, and what it costs; lookup_plan.c makes the plan; lookup_join.c runs it
+ * (lookup_state.h), a batch at a time (lookup_batch.h).
  *
  * The node's scan tuple has the columns of both sides: those of the foreign table that are wanted first, then
  * what is computed of those (what is below an outer join), then the columns of the outer plan.  All expressions
@@ -31,12 +31,15 @@
 /* The hook, and the setting dynkv_fdw.enable_lookup_join; from _PG_init. */
 extern void dynkv_lookup_init(void);
 
-/* The bounds that give the key, one a column, in order; false: they do not give all of it. */
+/* The bounds that give the key, one a column, in order. */
 typedef struct DynkvLookupKey {
     DynkvBound *columns[INDEX_MAX_KEYS];
 } DynkvLookupKey;
 
-/* clauses: of the join, that decide about a match.  outer: relations whose columns are known then. */
+/*
+ * clauses: of the join, that decide about a match.  outer: relations whose columns are known then.  false: they and
+ * the table's own conditions do not give all of the key, or it is the same for all rows.
+ */
 extern bool dynkv_lookup_find_key(PlannerInfo *root, RelOptInfo *inner, List *clauses, Relids outer,
                                   DynkvLookupKey *key);
 /* Those of the join's conditions that say whether two rows match; others look at what comes of it. */
@@ -82,8 +85,7 @@ typedef struct DynkvLookupCounts {
     uint64 messages; /* sent to nodes */
     uint64 keys;     /* that were asked for */
     uint64 received; /* rows that nodes have sent */
-    uint64
-        rows; /* rows of keys that were joined, before conditions; the same one for several outer rows counts again */
+    uint64 rows;     /* put beside outer rows, before conditions: one key's may count often */
     uint64 bytes;    /* of those keys and values */
     uint64 own_rows; /* of those rows, written by this transaction */
     bool has_own_writes;
