@@ -6,7 +6,7 @@
  *
  * Behind it: fdw/option.c (what users can set), fdw/codec.c (rows and bytes), fdw/connection.c (clients
  * and waiting), fdw/plan.c and fdw/match.c (what is pushed down), fdw/bind.c (key values at execution),
- * fdw/scan.c, fdw/conflict.c (which rows a key is), fdw/meta.c (version, expiry and so on), fdw/modify.c,
+ * fdw/scan.c, fdw/lookup_join.c (joins by key), fdw/conflict.c (which rows a key is), fdw/meta.c (version, expiry and so on), fdw/modify.c,
  * fdw/writer.c (all writes), fdw/txn.c (what waits for the commit), fdw/explain.c.
  */
 #include "postgres.h"
@@ -20,6 +20,7 @@
 #include "fdw/compat.h"
 #include "fdw/connection.h"
 #include "fdw/explain.h"
+#include "fdw/lookup.h"
 #include "fdw/modify.h"
 #include "fdw/option.h"
 #include "fdw/plan.h"
@@ -38,6 +39,7 @@ PG_FUNCTION_INFO_V1(dynkv_fdw_validator);
 
 void _PG_init(void)
 {
+    dynkv_lookup_init(); /* its setting, before option_init says that there are no more */
     dynkv_option_init();
     dynkv_connection_init();
     dynkv_txn_init();

@@ -36,6 +36,7 @@ SELECT '1000 rows with 100 of 100000 that nodes choose: ' || pg_temp.choice_ms(:
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 SET enable_material = off;
+SET dynkv_fdw.enable_lookup_join = off;
 SELECT 'the same by key: ' || pg_temp.choice_ms(:'product');
 SELECT 'the same by key: ' || pg_temp.choice_ms(:'item');
 TRUNCATE choice_product, choice_item;

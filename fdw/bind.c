@@ -95,6 +95,11 @@ static BindFit bind_fit(Oid column_type, Oid value_type, Datum *value)
     return BIND_FITS;
 }
 
+bool dynkv_bind_convert(Oid column_type, Oid value_type, Datum *value)
+{
+    return bind_fit(column_type, value_type, value) == BIND_FITS;
+}
+
 /* The bytes of one value in a key. */
 static struct dynkv_slice bind_encode(DynkvBind *bind, int column, Datum value)
 {

@@ -35,6 +35,8 @@ extern void dynkv_bind_evaluate(DynkvBind *bind);
 extern void dynkv_bind_rewind(DynkvBind *bind);
 /* The next target, its bytes in the current memory context; false: no more. */
 extern bool dynkv_bind_next(DynkvBind *bind, DynkvTarget *target);
+/* A value as one of the column's type, which may be another integer type; false: that cannot hold it. */
+extern bool dynkv_bind_convert(Oid column_type, Oid value_type, Datum *value);
 /* The least bytes after all that begin with prefix, palloc'd; false: there is no such. */
 extern bool dynkv_bind_prefix_end(struct dynkv_slice prefix, struct dynkv_slice *end);
 

@@ -16,6 +16,8 @@
 #include "foreign/fdwapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/extensible.h"
+#include "optimizer/appendinfo.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "parser/parse_type.h"
@@ -191,6 +193,45 @@ static inline EquivalenceMember *dynkv_member_iterator_next(DynkvMemberIterator 
                                              : NULL;
 }
 #endif
+
+/* Until 14 all custom scans can compute their target lists. */
+#if PG_VERSION_NUM >= 150000
+#define DYNKV_CUSTOM_PROJECTION CUSTOMPATH_SUPPORT_PROJECTION
+#else
+#define DYNKV_CUSTOM_PROJECTION 0
+#endif
+
+/* Since 18 a path counts the disabled ones that it is made of. */
+static inline void dynkv_path_take_disabled(Path *path, const Path *below)
+{
+#if PG_VERSION_NUM >= 180000
+    path->disabled_nodes = below->disabled_nodes;
+#endif
+}
+
+/* Expressions that refer to a partitioned table, for one of its partitions. */
+static inline Node *dynkv_adjust_for_child(PlannerInfo *root, Node *exprs, RelOptInfo *child)
+{
+#if PG_VERSION_NUM >= 160000
+    return adjust_appendrel_attrs_multilevel(root, exprs, child, child->top_parent);
+#else
+    return adjust_appendrel_attrs_multilevel(root, exprs, child->relids, child->top_parent_relids);
+#endif
+}
+
+/* A copy of a Var or PlaceHolderVar, which since 16 says what outer joins may have made it null, as the other does. */
+static inline Node *dynkv_with_marks_of(Node *node, Node *other)
+{
+    Node *copy = copyObject(node);
+#if PG_VERSION_NUM >= 160000
+    if (IsA(node, Var))
+        ((Var *)copy)->varnullingrels = bms_copy(((Var *)other)->varnullingrels);
+    else
+        ((PlaceHolderVar *)copy)->phnullingrels =
+            bms_copy(((PlaceHolderVar *)other)->phnullingrels);
+#endif
+    return copy;
+}
 
 /* As whom a scan reads: the owner of the view it stands in, or the current user. */
 static inline Oid dynkv_scan_user(ForeignScan *scan, EState *estate)

@@ -31,8 +31,8 @@ static char *explain_key(ForeignScanState *node, const DynkvPlan *plan, ExplainS
     };
     Relation rel = node->ss.ss_currentRelation;
     ForeignScan *scan = (ForeignScan *)node->ss.ps.plan;
-    List *context =
-        set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, dynkv_plan_ancestors(node));
+    List *context = set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan,
+                                             dynkv_plan_ancestors(&node->ss.ps));
     DynkvKeyColumns columns;
     StringInfoData text;
 
@@ -57,8 +57,8 @@ static char *explain_key(ForeignScanState *node, const DynkvPlan *plan, ExplainS
 /* The conditions that nodes test. */
 static char *explain_filter(ForeignScanState *node, const DynkvPlan *plan, ExplainState *es)
 {
-    List *context =
-        set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, dynkv_plan_ancestors(node));
+    List *context = set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan,
+                                             dynkv_plan_ancestors(&node->ss.ps));
 
     return deparse_expression((Node *)make_ands_explicit(plan->filter), context, es->verbose,
                               false);
@@ -114,7 +114,7 @@ void dynkvExplainForeignScan(ForeignScanState *node, ExplainState *es)
         ExplainPropertyText("Dynkv Filter", explain_filter(node, plan, es), es);
     if (plan->order != DYNKV_ORDER_PARTITION)
         ExplainPropertyText("Dynkv Order", explain_order(node, plan), es);
-    row_bound = dynkv_plan_row_bound(node);
+    row_bound = dynkv_plan_row_bound(&node->ss.ps);
     if (row_bound > 0)
         ExplainPropertyUInteger("Dynkv Limit", NULL, row_bound, es);
     if (!es->analyze)

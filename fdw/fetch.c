@@ -6,8 +6,7 @@
 #include "utils/memutils.h"
 
 #include "fdw/fetch.h"
-#include "fdw/report.h"
-#include "fdw/txn.h"
+#include "fdw/multi_get.h"
 
 /* One multi-get is given out while the next is on its way. */
 #define FETCH_GETS_AHEAD  2
@@ -19,10 +18,8 @@
 
 /* One request, and the memory of the keys it asked for. */
 typedef struct FetchSlot {
-    struct dynkv_request *get;
+    DynkvMultiGet get;
     struct dynkv_scan_handle *scan;
-    struct dynkv_key_ref *keys;
-    uint32 key_count;
     uint32 next; /* of a get: the result to be given out next */
     MemoryContext context;
 
@@ -32,16 +29,10 @@ typedef struct FetchSlot {
 } FetchSlot;
 
 struct DynkvFetch {
-    DynkvConnection *connection;
-    struct dynkv_client *client;
-    DynkvGuard *guard;
+    DynkvSource source;
     DynkvFetchPlan plan;
-    bool has_keyspace; /* else only the overlay has rows */
-    uint64 keyspace;
-    DynkvOverlay *overlay;    /* NULL: the transaction has written nothing there */
     bool is_everything_asked; /* without a binding: the one target is taken */
-    uint64 requests;
-    uint64 received; /* by requests that are done with */
+    uint64 received;          /* by requests that are done with */
     uint64 examined;
     /* They double while few entries are expected. */
     uint32 get_size; /* keys of the next get */
@@ -67,36 +58,20 @@ static void fetch_begin_small(DynkvFetch *fetch)
 
 DynkvFetch *dynkv_fetch_create(DynkvConnection *connection, const DynkvFetchPlan *plan)
 {
-    DynkvTxnBuffer *kept = dynkv_txn_find(connection, plan->options->keyspace);
-    uint64 keyspace = 0;
-    bool has_keyspace =
-        dynkv_connection_keyspace(connection, plan->options, plan->table, false, &keyspace);
+    DynkvSource source;
     DynkvFetch *fetch;
 
-    if (!has_keyspace && !kept)
+    if (!dynkv_source_open(&source, connection, plan->options, plan->table, plan->before))
         return NULL;
     fetch = palloc0(sizeof *fetch);
-    fetch->connection = connection;
-    fetch->client = dynkv_connection_client(connection);
-    fetch->guard = dynkv_guard_create(connection);
+    fetch->source = source;
     fetch->plan = *plan;
-    fetch->has_keyspace = has_keyspace;
-    fetch->keyspace = keyspace;
-    if (kept)
-        fetch->overlay = dynkv_overlay_create(kept->buffer, plan->before);
     fetch->slot_max = plan->access == DYNKV_POINT_GET ? FETCH_GETS_AHEAD : FETCH_SCANS_AHEAD;
     fetch_begin_small(fetch);
     for (int i = 0; i < fetch->slot_max; i++)
         fetch->slots[i].context =
             AllocSetContextCreate(CurrentMemoryContext, "dynkv fetch", ALLOCSET_SMALL_SIZES);
     return fetch;
-}
-
-static void fetch_error(DynkvFetch *fetch, enum dynkv_error error, const char *text)
-{
-    if (error == DYNKV_NO_KEYSPACE)
-        dynkv_connection_forget_keyspace(fetch->connection, fetch->plan.options->keyspace);
-    dynkv_report(ERROR, error, text, DYNKV_READING, fetch->plan.table);
 }
 
 /* ---- slots ---- */
@@ -109,18 +84,8 @@ static FetchSlot *fetch_first(DynkvFetch *fetch)
 /* Rows that a request has brought. */
 static uint64 slot_received(const FetchSlot *slot)
 {
-    const struct dynkv_read_result *reads;
-    uint64 received = 0;
-    uint32 count = 0;
-
-    if (slot->scan)
-        return dynkv_scan_received(slot->scan).entries;
-    if (!slot->get || !dynkv_request_is_done(slot->get))
-        return 0;
-    reads = dynkv_request_reads(slot->get, &count);
-    for (uint32 i = 0; i < count; i++)
-        received += reads[i].object.sibling_count > 0;
-    return received;
+    return slot->scan ? dynkv_scan_received(slot->scan).entries
+                      : dynkv_multi_get_received(&slot->get);
 }
 
 static uint64 slot_examined(const FetchSlot *slot)
@@ -134,11 +99,10 @@ static void fetch_drop_first(DynkvFetch *fetch)
 
     fetch->received += slot_received(slot);
     fetch->examined += slot_examined(slot);
-    dynkv_guard_free_request(fetch->guard, slot->get);
-    dynkv_guard_free_scan(fetch->guard, slot->scan);
-    slot->get = NULL;
+    dynkv_multi_get_free(&fetch->source, &slot->get);
+    dynkv_guard_free_scan(fetch->source.guard, slot->scan);
     slot->scan = NULL;
-    slot->next = slot->key_count = 0;
+    slot->next = 0;
     slot->range = NULL; /* in the context */
     slot->has_item = slot->is_scan_done = false;
     MemoryContextReset(slot->context);
@@ -159,17 +123,6 @@ static bool fetch_next_target(DynkvFetch *fetch, DynkvTarget *target)
     return true;
 }
 
-/* Whether the cluster must be asked for one of the keys. */
-static bool fetch_must_ask(const DynkvFetch *fetch, const FetchSlot *slot)
-{
-    if (!fetch->has_keyspace)
-        return false;
-    for (uint32 i = 0; fetch->overlay && i < slot->key_count; i++)
-        if (!dynkv_overlay_covers(fetch->overlay, slot->keys[i].key))
-            return true;
-    return !fetch->overlay;
-}
-
 static uint32 fetch_get_size(const DynkvFetch *fetch)
 {
     return Min(fetch->get_size, (uint32)fetch->plan.options->fetch_size);
@@ -178,34 +131,14 @@ static uint32 fetch_get_size(const DynkvFetch *fetch)
 /* A get of the next keys; false: there are none. */
 static bool fetch_start_get(DynkvFetch *fetch, FetchSlot *slot)
 {
-    uint32 room = 0;
-    struct dynkv_call call = {
-        .deadline_ms = (uint32)fetch->plan.options->deadline_ms,
-        .r = (uint8)fetch->plan.options->r,
-        .strict = fetch->plan.options->strict,
-    };
     DynkvTarget target;
 
-    while (slot->key_count < fetch_get_size(fetch) && fetch_next_target(fetch, &target)) {
-        if (slot->key_count == room) {
-            /* Most gets are of one key. */
-            room = room == 0 ? 1 : room == 1 ? 64 : room * 2;
-            slot->keys = slot->keys ? repalloc(slot->keys, sizeof *slot->keys * room)
-                                    : palloc(sizeof *slot->keys * room);
-        }
-        slot->keys[slot->key_count].key = target.key;
-        slot->keys[slot->key_count].partition_len = target.partition_len;
-        slot->key_count++;
-    }
-    if (slot->key_count == 0)
+    while (slot->get.count < fetch_get_size(fetch) && fetch_next_target(fetch, &target))
+        dynkv_multi_get_add(&slot->get, target.key, target.partition_len);
+    if (slot->get.count == 0)
         return false;
     fetch->get_size = Min(fetch->get_size * 2, DYNKV_BATCH_ITEMS_MAX);
-    if (!fetch_must_ask(fetch, slot))
-        return true;
-    fetch->requests++;
-    slot->get =
-        dynkv_guard_request(fetch->guard, dynkv_get_start(fetch->client, fetch->keyspace,
-                                                          slot->keys, slot->key_count, &call));
+    dynkv_multi_get_send(&fetch->source, &slot->get);
     return true;
 }
 
@@ -240,12 +173,12 @@ static bool fetch_start_scan(DynkvFetch *fetch, FetchSlot *slot)
 
     if (!fetch_next_target(fetch, &target))
         return false;
-    if (fetch->overlay)
-        slot->range = dynkv_overlay_range(fetch->overlay, &target, fetch_order(fetch));
-    slot->is_scan_done = !fetch->has_keyspace;
+    if (fetch->source.overlay)
+        slot->range = dynkv_overlay_range(fetch->source.overlay, &target, fetch_order(fetch));
+    slot->is_scan_done = !fetch->source.has_keyspace;
     if (slot->is_scan_done)
         return true;
-    fetch->requests++;
+    fetch->source.requests++;
     options.partition_key = target.key;
     options.lower = target.lower;
     options.upper = target.upper;
@@ -255,7 +188,8 @@ static bool fetch_start_scan(DynkvFetch *fetch, FetchSlot *slot)
         options.page_size *= FETCH_FILTER_PAGES;
     }
     slot->scan =
-        dynkv_guard_scan(fetch->guard, dynkv_scan_start(fetch->client, fetch->keyspace, &options));
+        dynkv_guard_scan(fetch->source.guard,
+                         dynkv_scan_start(fetch->source.client, fetch->source.keyspace, &options));
     return true;
 }
 
@@ -266,8 +200,7 @@ static void fetch_start_more(DynkvFetch *fetch)
         MemoryContext old = MemoryContextSwitchTo(slot->context);
         bool is_started;
 
-        slot->keys = NULL;
-        slot->key_count = slot->next = 0;
+        slot->next = 0;
         is_started = fetch->plan.access == DYNKV_POINT_GET ? fetch_start_get(fetch, slot)
                                                            : fetch_start_scan(fetch, slot);
         MemoryContextSwitchTo(old);
@@ -281,30 +214,15 @@ static void fetch_start_more(DynkvFetch *fetch)
 
 /* ---- giving out ---- */
 
-/* The results of a get that was sent; NULL: it needed none. */
-static const struct dynkv_read_result *fetch_get_results(DynkvFetch *fetch, FetchSlot *slot)
-{
-    if (!slot->get)
-        return NULL;
-    dynkv_connection_wait(fetch->connection, slot->get);
-    if (dynkv_request_error(slot->get))
-        fetch_error(fetch, dynkv_request_error(slot->get), dynkv_request_text(slot->get));
-    return dynkv_request_reads(slot->get, NULL);
-}
-
 /* The next result of a get that holds something; false: this get is through. */
 static bool fetch_from_get(DynkvFetch *fetch, FetchSlot *slot, DynkvEntry *entry)
 {
-    const struct dynkv_read_result *reads = fetch_get_results(fetch, slot);
-
-    while (slot->next < slot->key_count) {
+    while (slot->next < slot->get.count) {
         uint32 at = slot->next++;
 
-        entry->key = slot->keys[at].key;
-        entry->partition_len = slot->keys[at].partition_len;
-        entry->object = reads && reads[at].object.sibling_count > 0 ? &reads[at].object : NULL;
-        if (fetch->overlay)
-            dynkv_overlay_find(fetch->overlay, entry->key, &entry->object);
+        entry->key = slot->get.keys[at].key;
+        entry->partition_len = slot->get.keys[at].partition_len;
+        entry->object = dynkv_multi_get_object(&fetch->source, &slot->get, at);
         if (entry->object)
             return true;
     }
@@ -320,13 +238,14 @@ static bool fetch_scan_item(DynkvFetch *fetch, FetchSlot *slot)
             slot->has_item = true;
             break;
         case DYNKV_SCAN_WAIT:
-            dynkv_connection_wait_any(fetch->connection);
+            dynkv_connection_wait_any(fetch->source.connection);
             break;
         case DYNKV_SCAN_END:
             slot->is_scan_done = true;
             break;
         case DYNKV_SCAN_ERROR:
-            fetch_error(fetch, dynkv_scan_error(slot->scan), dynkv_scan_text(slot->scan));
+            dynkv_source_error(&fetch->source, dynkv_scan_error(slot->scan),
+                               dynkv_scan_text(slot->scan));
         }
     }
     return slot->has_item;
@@ -409,7 +328,7 @@ void dynkv_fetch_restart(DynkvFetch *fetch, bool values_changed)
 
 uint64 dynkv_fetch_requests(const DynkvFetch *fetch)
 {
-    return fetch->requests;
+    return fetch->source.requests;
 }
 
 uint64 dynkv_fetch_received(const DynkvFetch *fetch)
@@ -432,8 +351,7 @@ uint64 dynkv_fetch_examined(const DynkvFetch *fetch)
 
 uint64 dynkv_fetch_own_rows(const DynkvFetch *fetch, bool *has_any)
 {
-    *has_any = fetch->overlay != NULL;
-    return fetch->overlay ? dynkv_overlay_rows(fetch->overlay) : 0;
+    return dynkv_source_own_rows(&fetch->source, has_any);
 }
 
 void dynkv_fetch_close(DynkvFetch *fetch)

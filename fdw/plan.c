@@ -30,16 +30,6 @@
 #define PLAN_OUTER_SETS_MAX 16
 #define PLAN_EXAMINED_MAX   1e6
 
-/* RelOptInfo.fdw_private */
-typedef struct PlanRel {
-    DynkvTableOptions *options;
-    DynkvKeyColumns columns;
-    DynkvAccess access; /* from the table's own conditions, and with what bounds */
-    List *used;
-    List *told;       /* of those conditions, what nodes can test */
-    double row_bytes; /* 0: not known */
-} PlanRel;
-
 /* ---- size ---- */
 
 static List *plan_match_clauses(PlannerInfo *root, RelOptInfo *rel, const DynkvKeyColumns *columns,
@@ -59,7 +49,7 @@ static List *plan_match_clauses(PlannerInfo *root, RelOptInfo *rel, const DynkvK
 
 void dynkvGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
-    PlanRel *plan = palloc0(sizeof *plan);
+    DynkvPlanRel *plan = palloc0(sizeof *plan);
     Relation table = table_open(relid, NoLock);
 
     rel->fdw_private = plan;
@@ -105,7 +95,7 @@ static bool plan_is_by_key(DynkvAccess access)
 /* The conditions that nodes can test; those of a join may be, too. */
 static List *plan_told(PlannerInfo *root, RelOptInfo *rel, ParamPathInfo *param)
 {
-    PlanRel *plan = rel->fdw_private;
+    DynkvPlanRel *plan = rel->fdw_private;
     Relation table;
     List *told;
 
@@ -127,7 +117,7 @@ static int plan_examined(const DynkvPlanSize *size)
 static void plan_add_path(PlannerInfo *root, RelOptInfo *rel, DynkvAccess access, List *used,
                           enum dynkv_order order, List *pathkeys, ParamPathInfo *param)
 {
-    PlanRel *plan = rel->fdw_private;
+    DynkvPlanRel *plan = rel->fdw_private;
     DynkvPlanSize size =
         dynkv_plan_size(root, rel, plan->options, access, used, plan_told(root, rel, param),
                         param ? param->ppi_rows : rel->rows);
@@ -159,7 +149,7 @@ static void plan_add_path(PlannerInfo *root, RelOptInfo *rel, DynkvAccess access
 /* The table's own access in the orders that it gives by itself, or that are worth something. */
 static void plan_add_own_paths(PlannerInfo *root, RelOptInfo *rel)
 {
-    PlanRel *plan = rel->fdw_private;
+    DynkvPlanRel *plan = rel->fdw_private;
     ParamPathInfo *lateral =
         rel->lateral_relids ? get_baserel_parampathinfo(root, rel, rel->lateral_relids) : NULL;
     List *rising = NIL;
@@ -195,7 +185,7 @@ static bool plan_is_key_member(PlannerInfo *root, RelOptInfo *rel, EquivalenceCl
 /* The bounds that columns of other tables would put on the key. */
 static List *plan_join_bounds(PlannerInfo *root, RelOptInfo *rel)
 {
-    PlanRel *plan = rel->fdw_private;
+    DynkvPlanRel *plan = rel->fdw_private;
     List *clauses = NIL;
     ListCell *cell;
 
@@ -256,7 +246,7 @@ static List *plan_outer_sets(RelOptInfo *rel, List *bounds)
 static void plan_add_join_path(PlannerInfo *root, RelOptInfo *rel, List *own, List *join,
                                Relids outer)
 {
-    PlanRel *plan = rel->fdw_private;
+    DynkvPlanRel *plan = rel->fdw_private;
     List *bounds = list_copy(own);
     List *used;
     DynkvAccess access;
@@ -277,7 +267,7 @@ static void plan_add_join_path(PlannerInfo *root, RelOptInfo *rel, List *own, Li
 
 static bool plan_is_empty(RelOptInfo *rel)
 {
-    PlanRel *plan = rel->fdw_private;
+    DynkvPlanRel *plan = rel->fdw_private;
     ListCell *cell;
 
     foreach (cell, rel->baserestrictinfo)
@@ -288,7 +278,7 @@ static bool plan_is_empty(RelOptInfo *rel)
 
 void dynkvGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
-    PlanRel *plan = rel->fdw_private;
+    DynkvPlanRel *plan = rel->fdw_private;
     List *own = plan_match_clauses(root, rel, &plan->columns, rel->baserestrictinfo);
     List *join = plan_join_bounds(root, rel);
     ListCell *cell;
@@ -410,7 +400,7 @@ DynkvPlan *dynkv_plan_read(ForeignScan *scan)
 /* Of the conditions that the keys do not decide alone, those that nodes test. */
 static List *plan_tested(RelOptInfo *rel, Oid relid, DynkvAccess access, List *clauses)
 {
-    PlanRel *plan = rel->fdw_private;
+    DynkvPlanRel *plan = rel->fdw_private;
     Relation table;
     List *told;
 
@@ -445,7 +435,7 @@ static bool plan_is_exact(List *clauses, List *told, List *bounds)
 ForeignScan *dynkvGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path,
                                  List *tlist, List *clauses, Plan *outer_plan)
 {
-    PlanRel *plan = rel->fdw_private;
+    DynkvPlanRel *plan = rel->fdw_private;
     DynkvAccess access = (DynkvAccess)intVal(linitial(path->fdw_private));
     List *bounds = lsecond(path->fdw_private);
     List *values = NIL;

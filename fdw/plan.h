@@ -15,6 +15,16 @@
 #include "base/order.h"
 #include "fdw/match.h"
 
+/* What planning knows of a table: its RelOptInfo's fdw_private. */
+typedef struct DynkvPlanRel {
+    DynkvTableOptions *options;
+    DynkvKeyColumns columns;
+    DynkvAccess access; /* from the table's own conditions, and with what bounds */
+    List *used;
+    List *told;       /* of those conditions, what nodes can test */
+    double row_bytes; /* 0: not known */
+} DynkvPlanRel;
+
 /* What a ForeignScan's fdw_private says; see dynkv_plan_read. */
 typedef struct DynkvPlan {
     DynkvAccess access;

@@ -43,13 +43,13 @@ static bool tree_find_ancestors(Plan *plan, Plan *wanted, List **ancestors)
     return found;
 }
 
-List *dynkv_plan_ancestors(ForeignScanState *node)
+List *dynkv_plan_ancestors(PlanState *node)
 {
-    PlannedStmt *statement = node->ss.ps.state->es_plannedstmt;
+    PlannedStmt *statement = node->state->es_plannedstmt;
     List *ancestors = NIL;
 
-    if (!tree_find_ancestors(statement->planTree, node->ss.ps.plan, &ancestors))
-        tree_find_in_list(statement->subplans, node->ss.ps.plan, &ancestors);
+    if (!tree_find_ancestors(statement->planTree, node->plan, &ancestors))
+        tree_find_in_list(statement->subplans, node->plan, &ancestors);
     return ancestors;
 }
 
@@ -91,9 +91,9 @@ static bool tree_is_unknown(Node *expr, void *econtext)
 }
 
 /* The value of a LIMIT or OFFSET; false: it is not known yet.  NULL is no limit, as in nodeLimit.c. */
-static bool tree_count(ForeignScanState *node, Node *expr, int64 *count)
+static bool tree_count(PlanState *node, Node *expr, int64 *count)
 {
-    ExprContext *econtext = node->ss.ps.ps_ExprContext;
+    ExprContext *econtext = node->ps_ExprContext;
     ExprState *state;
     Datum value;
     bool is_null;
@@ -109,7 +109,7 @@ static bool tree_count(ForeignScanState *node, Node *expr, int64 *count)
     return *count >= 0;
 }
 
-uint64 dynkv_plan_row_bound(ForeignScanState *node)
+uint64 dynkv_plan_row_bound(PlanState *node)
 {
     ListCell *cell;
 

@@ -11,13 +11,13 @@
 
 #include "nodes/execnodes.h"
 
-/* The nodes above the scan, the nearest first. */
-extern List *dynkv_plan_ancestors(ForeignScanState *node);
+/* The nodes above one of ours, the nearest first. */
+extern List *dynkv_plan_ancestors(PlanState *node);
 
 /*
  * How many rows the nodes above will take at most, by a LIMIT (and its OFFSET) that is known before the
- * statement runs; 0: that is not known, or any number.  It counts rows that pass the scan's own conditions.
+ * statement runs; 0: that is not known, or any number.  It counts rows that pass the node's own conditions.
  */
-extern uint64 dynkv_plan_row_bound(ForeignScanState *node);
+extern uint64 dynkv_plan_row_bound(PlanState *node);
 
 #endif

@@ -126,8 +126,7 @@ void dynkvBeginForeignScan(ForeignScanState *node, int eflags)
         AllocSetContextCreate(CurrentMemoryContext, "dynkv row", ALLOCSET_DEFAULT_SIZES);
 }
 
-/* Own writes that the scan sees: those of the commands before its snapshot was taken. */
-static CommandId scan_before(const EState *estate)
+CommandId dynkv_scan_before(const EState *estate)
 {
     return estate->es_snapshot ? estate->es_snapshot->curcid : GetCurrentCommandId(false);
 }
@@ -135,7 +134,7 @@ static CommandId scan_before(const EState *estate)
 /* How many entries will be taken; with conditions tested here, nobody knows how many more than rows. */
 static uint64 scan_expected(ForeignScanState *node)
 {
-    uint64 rows = dynkv_plan_row_bound(node);
+    uint64 rows = dynkv_plan_row_bound(&node->ss.ps);
 
     if (rows > 0 && !scan_state(node)->plan->is_exact)
         return Max(rows, SCAN_FEWEST_TRIED) * SCAN_TRIED_A_ROW;
@@ -166,7 +165,7 @@ static void scan_connect(ForeignScanState *node)
         .expected = scan_expected(node),
         .keys_only = !dynkv_conflict_needs_value(state->conflict),
         .filter = &state->filter,
-        .before = scan_before(estate),
+        .before = dynkv_scan_before(estate),
     };
 
     plan.examined = scan_examined(state, plan.expected);

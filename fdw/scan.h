@@ -20,6 +20,8 @@ typedef struct DynkvScanCounts {
 
 extern DynkvScanCounts dynkv_scan_counts(ForeignScanState *node);
 extern const char *dynkv_scan_keyspace(ForeignScanState *node);
+/* Own writes that a scan sees are those of the commands before this one, by its snapshot. */
+extern CommandId dynkv_scan_before(const EState *estate);
 
 extern void dynkvBeginForeignScan(ForeignScanState *node, int eflags);
 extern TupleTableSlot *dynkvIterateForeignScan(ForeignScanState *node);

@@ -39,7 +39,8 @@ struct side {
 };
 
 /* Ends the program if there is no server; after a crash of the server it waits for it. */
-void side_connect(struct side *side, bool is_foreign, unsigned worker);
+/* settings: "-c name=value", or "". */
+void side_connect(struct side *side, bool is_foreign, unsigned worker, const char *settings);
 void side_close(struct side *side);
 /*
  * Sends, then collects: both sides may run at once.  The outcome is cleared first.  bound: of a statement that

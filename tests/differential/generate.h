@@ -189,6 +189,12 @@ void put(struct generator *g, const char *format, ...) __attribute__((format(pri
 void literal(struct generator *g, enum type type);
 void expression(struct generator *g, const struct scope *scope, enum type type, unsigned depth);
 void predicate(struct generator *g, const struct scope *scope, unsigned depth);
+/*
+ * Equalities of all key columns of a table, which is in `right` from there on, with columns to the left or
+ * literals: what a lookup join needs.  false: there is no key, and nothing was written.
+ */
+bool join_whole_key(struct generator *g, const struct scope *left, unsigned left_count,
+                    const struct scope *right, unsigned from);
 /* One that may raise an error, always the same. */
 void risky_expression(struct generator *g, const struct scope *scope);
 /* A column of the type, or any if TYPE_COUNT, that has the flags; NULL: none. */

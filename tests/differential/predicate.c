@@ -256,7 +256,9 @@ void subquery_predicate(struct generator *g, const struct scope *scope, unsigned
     outer = scope_pick(g, scope, column->type, 0);
     if (kind < 2) {
         put(g, "%sEXISTS (SELECT 1 FROM %s %s WHERE ", kind ? "NOT " : "", table->name, alias);
-        if (outer)
+        if (one_in(g, 2))
+            join_whole_key(g, scope, scope->count, &inner, 0);
+        else if (outer)
             put(g, "%s %s %s", column->name, one_in(g, 4) ? comparison(g) : "=", outer->name);
         else
             key_predicate(g, table, alias);

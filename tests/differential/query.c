@@ -208,9 +208,52 @@ static bool join_equality(struct generator *g, const struct scope *scope, unsign
     return left != NULL;
 }
 
+/* The left column of a random type that can be compared with that one; NULL: none. */
+static const struct scope_column *join_partner(struct generator *g, const struct scope *left,
+                                               unsigned count, enum type type)
+{
+    const struct scope_column *found = NULL;
+    unsigned candidates = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        if (joins(left->columns[i].type, type) && one_in(g, ++candidates))
+            found = &left->columns[i];
+    return found;
+}
+
+bool join_whole_key(struct generator *g, const struct scope *left, unsigned left_count,
+                    const struct scope *right, unsigned from)
+{
+    unsigned written = 0;
+
+    for (unsigned i = from; i < right->count; i++) {
+        const struct scope_column *key = &right->columns[i];
+        const struct scope_column *partner;
+
+        if (!key->is_key)
+            continue;
+        partner = join_partner(g, left, left_count, key->type);
+        put(g, "%s%s = ", written++ > 0 ? " AND " : "", key->name);
+        if (!partner || one_in(g, 8))
+            literal(g, key->type);
+        else if (key->type == TYPE_INT4 && one_in(g, 4))
+            put(g, "%s + 1", partner->name);
+        else
+            put(g, "%s", partner->name);
+    }
+    return written > 0;
+}
+
 /* Whether the text just written compares a column with itself. */
 static void join_condition(struct generator *g, struct scope *scope, unsigned from, bool full)
 {
+    if (!full && one_in(g, 2) && join_whole_key(g, scope, from, scope, from)) {
+        if (one_in(g, 2))
+            return;
+        put(g, " AND ");
+        predicate(g, scope, 1);
+        return;
+    }
     if (!join_equality(g, scope, from, full)) {
         put(g, "%s", full ? "false" : "");
         if (!full)

@@ -319,6 +319,8 @@ static void setting(struct generator *g)
         "enable_sort = off",
         "enable_sort = on",
         "enable_incremental_sort = off",
+        "dynkv_fdw.enable_lookup_join = off",
+        "dynkv_fdw.enable_lookup_join = on",
         "work_mem = '64kB'",
         "work_mem = '4MB'",
         "plan_cache_mode = force_generic_plan",

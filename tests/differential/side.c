@@ -16,23 +16,23 @@ static void ignore_notice(void *arg, const PGresult *result)
     (void)result;
 }
 
-static PGconn *connect_once(bool is_foreign, unsigned worker)
+static PGconn *connect_once(bool is_foreign, unsigned worker, const char *settings)
 {
-    char options[256];
+    char options[512];
     const char *names[] = {"options", "application_name", NULL};
     const char *values[] = {options, "differential", NULL};
 
     snprintf(options, sizeof options,
              "-c search_path=%s%u -c jit=off -c statement_timeout=60s -c lc_monetary=C "
-             "-c lock_timeout=10s -c timezone=UTC",
-             is_foreign ? "foreign_" : "local_", worker);
+             "-c lock_timeout=10s -c timezone=UTC %s",
+             is_foreign ? "foreign_" : "local_", worker, settings);
     return PQconnectdbParams(names, values, 0);
 }
 
-void side_connect(struct side *side, bool is_foreign, unsigned worker)
+void side_connect(struct side *side, bool is_foreign, unsigned worker, const char *settings)
 {
     side->is_foreign = is_foreign;
-    side->connection = connect_once(is_foreign, worker);
+    side->connection = connect_once(is_foreign, worker, settings);
     for (int i = 0; PQstatus(side->connection) != CONNECTION_OK; i++) {
         if (i == RECONNECT_TRIES) {
             fprintf(stderr, "differential: %s", PQerrorMessage(side->connection));
@@ -40,7 +40,7 @@ void side_connect(struct side *side, bool is_foreign, unsigned worker)
         }
         PQfinish(side->connection);
         poll(NULL, 0, 100);
-        side->connection = connect_once(is_foreign, worker);
+        side->connection = connect_once(is_foreign, worker, settings);
     }
     PQsetNoticeReceiver(side->connection, ignore_notice, NULL);
 }

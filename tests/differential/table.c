@@ -180,6 +180,8 @@ static void add_foreign_options(const struct table *table, const char *part,
 {
     static const char *const sizes[] = {"1", "3", "50", "100", "1000", "1000"};
     static const char *const costs[] = {"0", "1", "20", "1000"};
+    /* Rather by key; rather many keys at once. */
+    static const char *const tuple_costs[] = {"0.3", "1000", "0", "0"};
     const char *conflict = table->conflict ? table->conflict : "lww"; /* of the ordinary ones */
     text_add(out, " SERVER kind_kv OPTIONS (keyspace 'd%u_%s%s', partition_key '", worker,
              table->name, part);
@@ -196,7 +198,7 @@ static void add_foreign_options(const struct table *table, const char *part,
         : table->is_json ? "json"
                          : "row",
         table->is_put ? "put" : "error", sizes[pick(random, 6)], sizes[pick(random, 6)],
-        costs[pick(random, 4)], pick(random, 2) ? "0.3" : "1000" /* rather by key */,
+        costs[pick(random, 4)], tuple_costs[pick(random, 4)],
         table->is_immediate ? "immediate" : "transaction");
     if (strcmp(conflict, "resolver") == 0)
         text_add(out, "resolver 'foreign_%u.resolve_%s%s')", worker, table->name, part);

@@ -115,6 +115,7 @@ static void statements_at_frozen_nodes(void)
         "SELECT v FROM t WHERE k = 7",
         "SELECT v FROM t WHERE k IN (7, 8, 9)",
         "SELECT count(*) FROM t a JOIN t b ON a.k = b.k + 1",
+        "SELECT v FROM generate_series(1, 5000) g LEFT JOIN t ON t.k = g + 1",
         "SELECT v FROM generate_series(1, 3) g, LATERAL (SELECT v FROM t WHERE k = g) x",
         "UPDATE t SET v = 'new' WHERE k = 7",
         "DELETE FROM t",

@@ -190,6 +190,17 @@ static void a_node_moves_between_statements(void)
 
 /* ---- in the middle of a scan ---- */
 
+/* A function that fetches from a cursor and keeps what it saw. */
+static void can_see(struct session *session)
+{
+    session_do(session, "CREATE TEMP TABLE seen (k int)");
+    session_do(
+        session,
+        "CREATE FUNCTION pg_temp.see(c refcursor, rows int) RETURNS void LANGUAGE plpgsql "
+        "AS $$DECLARE k int; BEGIN FOR i IN 1..rows LOOP FETCH c INTO k; EXIT WHEN NOT FOUND; "
+        "INSERT INTO seen VALUES (k); END LOOP; END$$");
+}
+
 /* All rows come, each once, though a node is lost after the first ones. */
 static void scan_and_lose_a_node(int signal)
 {
@@ -197,12 +208,7 @@ static void scan_and_lose_a_node(int signal)
     uint64_t began_ms;
 
     session_do(session, "ALTER FOREIGN TABLE t OPTIONS (ADD fetch_size '10')");
-    session_do(session, "CREATE TEMP TABLE seen (k int)");
-    session_do(
-        session,
-        "CREATE FUNCTION pg_temp.see(c refcursor, rows int) RETURNS void LANGUAGE plpgsql "
-        "AS $$DECLARE k int; BEGIN FOR i IN 1..rows LOOP FETCH c INTO k; EXIT WHEN NOT FOUND; "
-        "INSERT INTO seen VALUES (k); END LOOP; END$$");
+    can_see(session);
     session_do(session, "BEGIN; DECLARE c CURSOR FOR SELECT k FROM t WHERE n >= 0");
     session_do(session, "SELECT pg_temp.see('c', 100)");
     live_node_signal(stage_nodes[1], signal);
@@ -227,6 +233,25 @@ static void a_node_dies_in_a_scan(void)
 static void a_node_stops_in_a_scan(void)
 {
     scan_and_lose_a_node(SIGSTOP);
+}
+
+/* Batches that are on their way, and those after them, find other replicas. */
+static void a_node_dies_in_a_lookup_join(void)
+{
+    struct session *session = stage_with_rows();
+
+    session_do(session, "ALTER FOREIGN TABLE t OPTIONS (ADD fetch_size '10')");
+    session_do(session, "SET enable_hashjoin = off; SET enable_mergejoin = off;"
+                        "SET enable_nestloop = off");
+    can_see(session);
+    session_do(session, "BEGIN; DECLARE c CURSOR FOR "
+                        "SELECT t.k FROM generate_series(1, 6000) g LEFT JOIN t ON t.k = g");
+    session_do(session, "SELECT pg_temp.see('c', 100)");
+    live_node_signal(stage_nodes[1], SIGKILL);
+    session_do(session, "SELECT pg_temp.see('c', %u)", 2 * ROWS);
+    CHECK(ask_number(session, "SELECT count(*) FROM seen") == 2 * ROWS, "outer rows are lost");
+    CHECK(ask_number(session, "SELECT count(DISTINCT k) FROM seen") == ROWS, "rows are lost");
+    session_do(session, "COMMIT");
 }
 
 /* ---- all of them ---- */
@@ -265,6 +290,7 @@ const struct session_test dying_tests[] = {
      a_node_moves_between_statements},
     {"a scan and an update do not notice that a node dies", a_node_dies_in_a_scan},
     {"a scan and an update do not wait for a node that has stopped", a_node_stops_in_a_scan},
+    {"a lookup join does not notice that a node dies", a_node_dies_in_a_lookup_join},
     {"a transaction outlives the restart of all nodes", all_nodes_restart_under_a_transaction},
     {NULL, NULL},
 };

@@ -259,10 +259,14 @@ static void immediate_writes_are_seen_at_once(void)
 
 /* ---- rows that are looked at again after a lock was waited for ---- */
 
-static void locked_rows_join_what_they_have_become(void)
+#define LOOKUP_JOIN_ALONE \
+    "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_nestloop = off"
+
+static void join_locked_rows(const char *settings)
 {
     stage_with_table();
-    STEPS({'A',
+    STEPS({'B', settings, ""},
+          {'A',
            "CREATE TABLE l (id int PRIMARY KEY, k text, n int);"
            "INSERT INTO l VALUES (1, 'a', 0), (2, 'b', 0)",
            ""},
@@ -281,11 +285,24 @@ static void locked_rows_join_what_they_have_become(void)
           {'A', "COMMIT", ""}, {'B', NULL, "1|a|1|"});
 }
 
+static void locked_rows_join_what_they_have_become(void)
+{
+    join_locked_rows("SET dynkv_fdw.enable_lookup_join = off");
+}
+
+static void locked_rows_are_looked_up_as_they_have_become(void)
+{
+    join_locked_rows(LOOKUP_JOIN_ALONE);
+}
+
 static void locked_rows_join_by_every_plan(void)
 {
-    static const char *const plans[] = {"SET enable_hashjoin = off; SET enable_mergejoin = off",
-                                        "SET enable_hashjoin = off; SET enable_nestloop = off",
-                                        "SET enable_mergejoin = off; SET enable_nestloop = off"};
+    static const char *const plans[] = {
+        "SET enable_hashjoin = off; SET enable_mergejoin = off",
+        "SET enable_hashjoin = off; SET enable_nestloop = off",
+        "SET enable_mergejoin = off; SET enable_nestloop = off",
+        "SET dynkv_fdw.enable_lookup_join = on; " LOOKUP_JOIN_ALONE,
+    };
 
     stage_with_table();
     STEPS({'A',
@@ -293,7 +310,10 @@ static void locked_rows_join_by_every_plan(void)
            "INSERT INTO l VALUES (1, 'a', 0), (2, 'b', 0)",
            ""});
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
-        STEPS({'B', "RESET enable_hashjoin; RESET enable_mergejoin; RESET enable_nestloop", ""},
+        STEPS({'B',
+               "RESET enable_hashjoin; RESET enable_mergejoin; RESET enable_nestloop;"
+               "SET dynkv_fdw.enable_lookup_join = off",
+               ""},
               {'B', plans[i], ""}, {'A', "UPDATE l SET n = 0", ""},
               {'A', "BEGIN; UPDATE l SET n = 7 WHERE id = 1", ""},
               {'B',
@@ -330,6 +350,8 @@ const struct session_test isolation_tests[] = {
     {"immediate writes are seen at once, and never undone by the commit",
      immediate_writes_are_seen_at_once},
     {"rows that were locked join what they have become", locked_rows_join_what_they_have_become},
+    {"rows that were locked are looked up as what they have become",
+     locked_rows_are_looked_up_as_they_have_become},
     {"rows that were locked join by every plan", locked_rows_join_by_every_plan},
     {NULL, NULL},
 };

@@ -72,6 +72,10 @@ static const char *const failures[] = {
     "SELECT 1 / (k - 7) FROM t WHERE k = 7",
     "SELECT 1 / (x.k - 3) FROM generate_series(1, 5) g, LATERAL (SELECT k FROM t WHERE k = g "
     "OFFSET 0) x",
+    /* of a lookup join, with one batch at hand and one on its way */
+    "BEGIN; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL "
+    "enable_nestloop = off; SELECT 1 / (t.k - 50) FROM generate_series(1, 100) g LEFT JOIN t ON "
+    "t.k = g; ROLLBACK",
     /* in the middle of writing */
     "INSERT INTO t SELECT g, 1 / (20 - g) FROM generate_series(1, 30) g",
     "UPDATE t SET v = 1 / (k - 60)",
