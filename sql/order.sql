@@ -153,7 +153,7 @@ RESET work_mem;
 SELECT fetched('SELECT * FROM item LIMIT 10') <= 10;
 SELECT fetched('SELECT * FROM item LIMIT 5 OFFSET 5') <= 10;
 SELECT fetched('SELECT * FROM item ORDER BY id LIMIT 10') <= 30;
-SELECT fetched('SELECT * FROM item ORDER BY id DESC OFFSET 20 LIMIT 10') <= 60;
+SELECT fetched('SELECT * FROM item ORDER BY id DESC OFFSET 20 LIMIT 10') <= 90;
 SELECT fetched('SELECT max(id) FROM item') <= 10;
 SELECT fetched('SELECT * FROM event WHERE account = 3 ORDER BY at DESC LIMIT 4') <= 4;
 SELECT fetched('SELECT * FROM event WHERE account IN (1, 2, 3, 4) LIMIT 4') <= 4;
